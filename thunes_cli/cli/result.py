@@ -1,0 +1,64 @@
+"""What a command answers: one frozen value, rendered once as text or as the ``thunes.result/1`` document."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+
+from thunes_cli.errors import ExitCode, ThunesError
+
+
+class Status(enum.StrEnum):
+    """The envelope's ``status``."""
+
+    OK = "ok"
+    ATTENTION = "attention"
+    PARTIAL = "partial"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: a stable code, a line for people, what to type next."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows for people: rich on a terminal, aligned text in a pipe."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A command's answer. ``data`` is JSON-ready (money as strings, times as text); ``text`` is for people."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    text: tuple[str | Table, ...] = ()
+    exit_code: ExitCode = ExitCode.OK
+    changed: bool = False
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """ok for 0, attention for the answers 3 to 5, partial for 15, else error."""
+        if self.exit_code in {ExitCode.OK, ExitCode.SIGTERM, ExitCode.SIGINT}:
+            return Status.OK
+        if self.exit_code in {ExitCode.ATTENTION, ExitCode.MISMATCH, ExitCode.INTEGRITY}:
+            return Status.ATTENTION
+        return Status.PARTIAL if self.exit_code == ExitCode.PARTIAL else Status.ERROR
+
+
+def failure(error: ThunesError) -> Result:
+    """The result of a command that raised."""
+    return Result(
+        exit_code=ExitCode(error.exit_code),
+        problems=(Problem(code=error.code, message=error.message, hint=error.hint),),
+    )

@@ -1,0 +1,1 @@
+"""Where state lives, what is set, and how secrets are kept."""

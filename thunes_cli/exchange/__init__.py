@@ -1,0 +1,1 @@
+"""Talking to a spot exchange and understanding its answers."""

@@ -1,0 +1,1 @@
+"""Candles, indicators and strategies."""

@@ -1,0 +1,1 @@
+"""The embedded exchange: a process of its own that speaks Binance's protocol."""
