@@ -1,0 +1,160 @@
+"""Opening the ledger: safe settings, one connection a thread, reads that never write, writes that never half-happen.
+
+Changes of state that belong on the audit trail go through :class:`thunes_cli.audit.journal.Journal`, which wraps
+this; here are only SQLite's own rules. Only the standard library is imported: every status command passes here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from thunes_cli.errors import HomeMissing, LedgerCorrupt, LedgerMissing, LedgerTooNew, Unavailable
+
+APPLICATION_ID = 0x54484E53  # "THNS": file(1) and we recognise our own
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 10.0
+
+
+def _schema_version(connection: sqlite3.Connection, path: Path) -> int:
+    try:
+        application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"the ledger {path} cannot be read: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise LedgerCorrupt(path, error) from error
+    if application != APPLICATION_ID:
+        raise LedgerCorrupt(path, "it is not a THUNES ledger")
+    if version > SCHEMA_VERSION:
+        raise LedgerTooNew(path, version, SCHEMA_VERSION)
+    return version
+
+
+def _require_file(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise HomeMissing(path.parent)
+    if not path.is_file():
+        raise LedgerMissing(path.parent)
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write and creates nothing.
+
+    ``immutable`` is used only where there is no write-ahead log: beside one it would show stale rows.
+
+    Raises:
+        HomeMissing, LedgerMissing: there is nothing to read (10).
+        LedgerCorrupt: not a database, or not ours (5). LedgerTooNew: written by a newer version (78).
+        Unavailable: the file cannot be opened now (13).
+    """
+    _require_file(path)
+    has_log = path.with_name(path.name + "-wal").exists()
+    uri = f"{path.resolve().as_uri()}?mode=ro" + ("" if has_log else "&immutable=1")
+    try:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"the ledger {path} cannot be opened: {error}") from error
+    connection.row_factory = sqlite3.Row
+    version = _schema_version(connection, path)
+    if version < SCHEMA_VERSION:
+        connection.close()
+        raise Unavailable(
+            f"the ledger {path} has the older schema {version}", hint="thunes run migrates it; or: thunes init"
+        )
+    return connection
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """A connection with write-ahead log, full sync and foreign keys; the schema is brought up to date first.
+
+    Raises: as :func:`open_for_reading`.
+    """
+    _require_file(path)
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"the ledger {path} cannot be opened: {error}") from error
+    connection.row_factory = sqlite3.Row
+    try:
+        version = _schema_version(connection, path)
+        if version < SCHEMA_VERSION:
+            from thunes_cli.ledger.schema import migrate  # noqa: PLC0415 - sqlite_utils costs 0.2 s, needed once
+
+            migrate(connection, path)
+        configure(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def configure(connection: sqlite3.Connection) -> None:
+    """The settings every writer uses: nothing acknowledged is lost, not even with the power."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+class Ledger:
+    """The ledger of one home, for any number of threads; each thread gets a connection of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection, opened at first use."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = open_for_writing(self.path)
+            self._local.connection = connection
+            with self._lock:
+                self._opened.append(connection)
+        return connection
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection on which several SELECTs see one and the same state."""
+        connection = self.connection
+        if connection.in_transaction:
+            yield connection
+            return
+        connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """``BEGIN IMMEDIATE`` … ``COMMIT``: what is read inside is still true when it commits."""
+        connection = self.connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        try:
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            self._local.connection = None
+            with self._lock:
+                self._opened.remove(connection)
+            connection.close()

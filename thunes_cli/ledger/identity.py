@@ -1,0 +1,97 @@
+"""Who this home is: environment, account, instance and epoch, order numbers, and the anchor of market time."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from thunes_cli.clock import Anchor, from_text, to_text
+from thunes_cli.model import ClientOrderId, Environment, Side
+
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # no 0/o, 1/l: read aloud at three in the morning
+INSTANCE_LENGTH = 6
+EPOCH_LENGTH = 3
+_CLIENT_ID = re.compile(rf"th([{_ALPHABET}]{{{INSTANCE_LENGTH}}})([{_ALPHABET}]{{{EPOCH_LENGTH}}})-([BS])-(\d+)")
+
+
+def draw(length: int) -> str:
+    """Random characters for an instance or an epoch."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+@dataclass(frozen=True, slots=True)
+class ClientIdParts:
+    """What a client order id of any THUNES home says about its origin."""
+
+    instance: str
+    epoch: str
+    side: Side
+    number: int
+
+
+def parse_client_order_id(text: str) -> ClientIdParts | None:
+    """The parts of a THUNES client order id, or None for anybody else's."""
+    match = _CLIENT_ID.fullmatch(text)
+    if match is None:
+        return None
+    instance, epoch, side, number = match.groups()
+    return ClientIdParts(instance, epoch, Side.BUY if side == "B" else Side.SELL, int(number))
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The one row of ``identity``; ``uid`` is None until the first contact with the exchange."""
+
+    environment: Environment
+    instance: str
+    epoch: str
+    exchange_epoch: int
+    uid: str | None
+    created_wall: datetime
+    entries_from: datetime | None
+    anchor: Anchor
+
+
+def read_identity(connection: sqlite3.Connection) -> Identity:
+    """The home's identity."""
+    row = connection.execute("SELECT * FROM identity").fetchone()
+    return Identity(
+        environment=Environment(row["environment"]),
+        instance=row["instance"],
+        epoch=row["epoch"],
+        exchange_epoch=row["exchange_epoch"],
+        uid=row["uid"],
+        created_wall=from_text(row["created_wall"]),
+        entries_from=from_text(row["entries_from"]) if row["entries_from"] else None,
+        anchor=Anchor(from_text(row["anchor_wall"]), from_text(row["anchor_market"]), Decimal(row["anchor_speed"])),
+    )
+
+
+def take_client_order_id(connection: sqlite3.Connection, side: Side) -> ClientOrderId:
+    """The next client order id; its number is never used again, even when the transaction's order is not sent."""
+    row = connection.execute(
+        "UPDATE identity SET next_order = next_order + 1 RETURNING instance, epoch, next_order - 1 AS n"
+    ).fetchone()
+    return ClientOrderId(f"th{row['instance']}{row['epoch']}-{side[0]}-{row['n']}")
+
+
+def save_anchor(connection: sqlite3.Connection, anchor: Anchor) -> None:
+    """Remember the exchange's clock for every process."""
+    connection.execute(
+        "UPDATE identity SET anchor_wall = ?, anchor_market = ?, anchor_speed = ?",
+        (to_text(anchor.wall), to_text(anchor.market), format(anchor.speed, "f")),
+    )
+
+
+def save_uid(connection: sqlite3.Connection, uid: str) -> None:
+    """Tie the home to the account met first."""
+    connection.execute("UPDATE identity SET uid = ? WHERE uid IS NULL", (uid,))
+
+
+def save_entries_from(connection: sqlite3.Connection, moment: datetime) -> None:
+    """Only candles closing after this market time may be entered."""
+    connection.execute("UPDATE identity SET entries_from = ?", (to_text(moment),))

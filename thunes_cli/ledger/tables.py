@@ -1,0 +1,333 @@
+"""Version 1 of the tables, one statement each. A later version adds a migration; these lines never change."""
+
+from __future__ import annotations
+
+_IDENTITY = (
+    # One home = one environment and one account; the anchor converts wall time to market time for every process.
+    """CREATE TABLE identity (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        environment TEXT NOT NULL CHECK (environment IN ('sim', 'testnet', 'live')),
+        instance TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        exchange_epoch INTEGER NOT NULL DEFAULT 1,
+        uid TEXT,
+        next_order INTEGER NOT NULL DEFAULT 1,
+        created_wall TEXT NOT NULL,
+        entries_from TEXT,
+        anchor_wall TEXT NOT NULL,
+        anchor_market TEXT NOT NULL,
+        anchor_speed TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE epochs (
+        epoch TEXT PRIMARY KEY,
+        drawn_wall TEXT NOT NULL,
+        why TEXT NOT NULL CHECK (why IN ('init', 'restore', 'rebuild'))
+    ) STRICT""",
+)
+
+_TRADING = (
+    """CREATE TABLE positions (
+        id INTEGER PRIMARY KEY,
+        exchange_epoch INTEGER NOT NULL,
+        symbol TEXT NOT NULL,
+        base TEXT NOT NULL,
+        quote TEXT NOT NULL,
+        strategy TEXT NOT NULL,
+        stop_loss_pct TEXT NOT NULL,
+        status TEXT NOT NULL CHECK (status IN ('OPEN', 'CLOSED')),
+        quantity TEXT NOT NULL,
+        cost TEXT NOT NULL,
+        bought_qty TEXT NOT NULL,
+        bought_quote TEXT NOT NULL,
+        sold_qty TEXT NOT NULL,
+        sold_quote TEXT NOT NULL,
+        realized TEXT NOT NULL,
+        fees TEXT NOT NULL,
+        entry_time TEXT NOT NULL,
+        exit_time TEXT,
+        exit_wanted TEXT CHECK (exit_wanted IN ('signal', 'stop_loss', 'operator')),
+        exit_wanted_since TEXT,
+        exit_next_try_wall TEXT,
+        exit_problem TEXT,
+        CHECK ((exit_wanted IS NULL) = (exit_wanted_since IS NULL))
+    ) STRICT""",
+    "CREATE UNIQUE INDEX one_open_position ON positions (symbol) WHERE status = 'OPEN'",
+    """CREATE TABLE orders (
+        id INTEGER PRIMARY KEY,
+        client_order_id TEXT NOT NULL UNIQUE,
+        exchange_epoch INTEGER NOT NULL,
+        exchange_order_id INTEGER,
+        symbol TEXT NOT NULL,
+        base TEXT NOT NULL,
+        quote TEXT NOT NULL,
+        side TEXT NOT NULL CHECK (side IN ('BUY', 'SELL')),
+        type TEXT NOT NULL DEFAULT 'MARKET',
+        state TEXT NOT NULL CHECK (state IN ('INTENT', 'SENT', 'UNKNOWN', 'ACKED', 'FILLED', 'CANCELED', 'EXPIRED',
+                                             'REJECTED', 'NOT_PLACED')),
+        strategy TEXT NOT NULL,
+        stop_loss_pct TEXT NOT NULL,
+        signal_id TEXT,
+        position_id INTEGER REFERENCES positions (id),
+        attempt INTEGER,
+        reason TEXT,
+        requested_base TEXT,
+        requested_quote TEXT,
+        executed_qty TEXT NOT NULL DEFAULT '0',
+        executed_quote TEXT NOT NULL DEFAULT '0',
+        created_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL,
+        sent_timestamp_ms INTEGER,
+        recv_window_ms INTEGER,
+        sent_wall TEXT,
+        sent_mono REAL,
+        sent_boot TEXT,
+        owner_pid INTEGER,
+        owner_boot TEXT,
+        owner_started INTEGER,
+        next_try_wall TEXT,
+        absences INTEGER NOT NULL DEFAULT 0,
+        last_absence_mono REAL,
+        last_absence_boot TEXT,
+        error_code INTEGER,
+        error TEXT,
+        CHECK ((requested_base IS NULL) <> (requested_quote IS NULL)),
+        CHECK (side = 'SELL' OR attempt IS NULL),
+        CHECK (state NOT IN ('SENT', 'UNKNOWN', 'ACKED') OR sent_timestamp_ms IS NOT NULL)
+    ) STRICT""",
+    """CREATE UNIQUE INDEX one_live_order ON orders (symbol)
+        WHERE state IN ('INTENT', 'SENT', 'UNKNOWN', 'ACKED')""",
+    "CREATE UNIQUE INDEX one_order_per_signal ON orders (signal_id) WHERE side = 'BUY' AND signal_id IS NOT NULL",
+    "CREATE UNIQUE INDEX one_order_per_attempt ON orders (position_id, attempt) WHERE attempt IS NOT NULL",
+    "CREATE INDEX orders_by_exchange_id ON orders (exchange_epoch, symbol, exchange_order_id)",
+    """CREATE TABLE fills (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        exchange_epoch INTEGER NOT NULL,
+        symbol TEXT NOT NULL,
+        trade_id INTEGER NOT NULL,
+        order_id INTEGER NOT NULL REFERENCES orders (id),
+        position_id INTEGER NOT NULL REFERENCES positions (id),
+        side TEXT NOT NULL CHECK (side IN ('BUY', 'SELL')),
+        price TEXT NOT NULL,
+        quantity TEXT NOT NULL,
+        quote_quantity TEXT NOT NULL,
+        fee TEXT NOT NULL,
+        fee_asset TEXT NOT NULL,
+        fee_quote TEXT NOT NULL,
+        fee_valued TEXT NOT NULL CHECK (fee_valued IN ('exact', 'market', 'last_known', 'unknown')),
+        realized TEXT NOT NULL,
+        traded_at TEXT NOT NULL,
+        booked_at TEXT NOT NULL,
+        UNIQUE (exchange_epoch, symbol, trade_id)
+    ) STRICT""",
+    "CREATE INDEX fills_by_position ON fills (position_id)",
+    "CREATE INDEX fills_by_day ON fills (traded_at)",
+    # Remainders too small to sell: quantity > 0 leaves the position for the dust account, < 0 comes back.
+    """CREATE TABLE dust_moves (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        exchange_epoch INTEGER NOT NULL,
+        symbol TEXT NOT NULL,
+        base TEXT NOT NULL,
+        position_id INTEGER NOT NULL REFERENCES positions (id),
+        quantity TEXT NOT NULL,
+        cost TEXT NOT NULL,
+        at TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE decisions (
+        id INTEGER PRIMARY KEY,
+        signal_id TEXT NOT NULL,
+        symbol TEXT NOT NULL,
+        strategy TEXT NOT NULL,
+        side TEXT NOT NULL CHECK (side IN ('BUY', 'SELL')),
+        candle_open_time TEXT NOT NULL,
+        decision TEXT NOT NULL CHECK (decision IN ('approved', 'rejected')),
+        reason TEXT NOT NULL DEFAULT '',
+        facts TEXT NOT NULL,
+        client_order_id TEXT,
+        at TEXT NOT NULL,
+        UNIQUE (signal_id, decision, reason)
+    ) STRICT""",
+)
+
+_CONTROLS = (
+    """CREATE TABLE kill_switch (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        active INTEGER NOT NULL CHECK (active IN (0, 1)),
+        reason TEXT,
+        actor TEXT,
+        since TEXT,
+        rearmed_after_fill INTEGER,
+        rearmed_at TEXT,
+        CHECK (active = 0 OR (reason IS NOT NULL AND since IS NOT NULL))
+    ) STRICT""",
+    """CREATE TABLE frozen_symbols (
+        symbol TEXT PRIMARY KEY,
+        reason TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        since TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE breaker (
+        name TEXT PRIMARY KEY,
+        state TEXT NOT NULL CHECK (state IN ('closed', 'open', 'half-open')),
+        opened_wall TEXT,
+        opened_mono REAL,
+        opened_boot TEXT,
+        cause TEXT,
+        probe_pid INTEGER,
+        probe_boot TEXT,
+        probe_started INTEGER,
+        probe_until_wall TEXT
+    ) STRICT""",
+    """CREATE TABLE breaker_failures (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        at_wall TEXT NOT NULL,
+        cause TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE ban (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        until_wall TEXT NOT NULL,
+        until_mono REAL NOT NULL,
+        boot_id TEXT NOT NULL,
+        status INTEGER NOT NULL,
+        consecutive INTEGER NOT NULL,
+        since_wall TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE rate_usage (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        used_weight_1m INTEGER,
+        limit_1m INTEGER,
+        order_count_10s INTEGER,
+        order_count_1d INTEGER,
+        at_wall TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE control_history (
+        id INTEGER PRIMARY KEY,
+        control TEXT NOT NULL,
+        name TEXT NOT NULL,
+        from_state TEXT NOT NULL,
+        to_state TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        facts TEXT NOT NULL DEFAULT '{}',
+        at TEXT NOT NULL,
+        at_wall TEXT NOT NULL
+    ) STRICT""",
+)
+
+_TRUTH = (
+    # What the account held before us, by asset; deposits, withdrawals and accepted differences are flows.
+    """CREATE TABLE baseline (
+        exchange_epoch INTEGER NOT NULL,
+        asset TEXT NOT NULL,
+        quantity TEXT NOT NULL,
+        at TEXT NOT NULL,
+        PRIMARY KEY (exchange_epoch, asset)
+    ) STRICT""",
+    """CREATE TABLE flows (
+        id INTEGER PRIMARY KEY,
+        exchange_epoch INTEGER NOT NULL,
+        asset TEXT NOT NULL,
+        quantity TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        at TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE cursors (
+        exchange_epoch INTEGER NOT NULL,
+        symbol TEXT NOT NULL,
+        trade_id INTEGER NOT NULL,
+        order_id INTEGER NOT NULL,
+        PRIMARY KEY (exchange_epoch, symbol)
+    ) STRICT""",
+    """CREATE TABLE reconcile_runs (
+        id INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        clean INTEGER NOT NULL CHECK (clean IN (0, 1)),
+        checked TEXT NOT NULL,
+        findings TEXT NOT NULL
+    ) STRICT""",
+)
+
+_TRAIL = (
+    # seq and hash of the newest record made; durable_* of the newest record that is known to be in the file.
+    """CREATE TABLE audit_head (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        seq INTEGER NOT NULL,
+        hash TEXT NOT NULL,
+        durable_seq INTEGER NOT NULL DEFAULT 0,
+        durable_hash TEXT NOT NULL DEFAULT '0000000000000000000000000000000000000000000000000000000000000000',
+        durable_length INTEGER NOT NULL DEFAULT 0,
+        durable_last_bytes INTEGER NOT NULL DEFAULT 0,
+        problem TEXT,
+        problem_wall TEXT
+    ) STRICT""",
+    """CREATE TABLE audit_outbox (
+        seq INTEGER PRIMARY KEY,
+        event TEXT NOT NULL,
+        line BLOB NOT NULL
+    ) STRICT""",
+)
+
+_DAEMON = (
+    """CREATE TABLE alerts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
+        text TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        created_wall TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'dropped')),
+        attempts INTEGER NOT NULL DEFAULT 0,
+        next_try_wall TEXT,
+        sent_wall TEXT,
+        error TEXT
+    ) STRICT""",
+    "CREATE INDEX alerts_pending ON alerts (id) WHERE state = 'pending'",
+    # A condition alerts once when it begins, is counted while it lasts, and says when it is over.
+    """CREATE TABLE alert_conditions (
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        since TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (kind, key)
+    ) STRICT""",
+    """CREATE TABLE daemon (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        pid INTEGER NOT NULL,
+        boot_id TEXT NOT NULL,
+        started INTEGER NOT NULL,
+        command TEXT NOT NULL,
+        since TEXT NOT NULL,
+        since_wall TEXT NOT NULL,
+        heartbeat_wall TEXT NOT NULL,
+        mode TEXT NOT NULL CHECK (mode IN ('starting', 'trading', 'exits-only')),
+        mode_reason TEXT,
+        stopped_cleanly INTEGER NOT NULL CHECK (stopped_cleanly IN (0, 1))
+    ) STRICT""",
+    """CREATE TABLE job_runs (
+        id INTEGER PRIMARY KEY,
+        job TEXT NOT NULL,
+        planned_at TEXT NOT NULL,
+        started_at TEXT NOT NULL,
+        ended_at TEXT,
+        next_at TEXT,
+        outcome TEXT CHECK (outcome IN ('ok', 'failed', 'missed', 'overrun')),
+        detail TEXT
+    ) STRICT""",
+    "CREATE INDEX job_runs_by_job ON job_runs (job, id)",
+    """CREATE TABLE prices (
+        symbol TEXT PRIMARY KEY,
+        price TEXT NOT NULL,
+        at TEXT NOT NULL
+    ) STRICT""",
+    # What a daemon found true and status commands repeat without settings of their own: limits, feed, symbols.
+    """CREATE TABLE known (
+        key TEXT PRIMARY KEY,
+        value TEXT NOT NULL,
+        at TEXT NOT NULL
+    ) STRICT""",
+)
+
+VERSION_1 = (*_IDENTITY, *_TRADING, *_CONTROLS, *_TRUTH, *_TRAIL, *_DAEMON)
