@@ -1,0 +1,74 @@
+"""The one way to change the ledger's state: the change and its audit record commit together.
+
+::
+
+    with journal.change() as tx:
+        tx.connection.execute(...)
+        tx.record(Event.SYMBOL_FROZEN, symbol="BTCUSDT", reason=reason)
+
+After the commit the trail is drained; a trail that cannot be written delays nothing (see ``drain``).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from thunes_cli.audit.events import Event
+from thunes_cli.audit.record import Fact, line_hash, make_line
+from thunes_cli.audit.trail import DrainOutcome, Trail
+from thunes_cli.clock import Clock
+from thunes_cli.ledger import outbox
+from thunes_cli.ledger.connection import Ledger
+
+
+class Change:
+    """One open ``BEGIN IMMEDIATE`` transaction. ``at`` is the market time every record of it carries."""
+
+    def __init__(self, connection: sqlite3.Connection, *, at: datetime, at_wall: datetime) -> None:
+        self.connection = connection
+        self.at = at
+        self.at_wall = at_wall
+        self.recorded = 0
+
+    def record(self, event: Event, **facts: Fact) -> None:
+        """Put a record on the trail; it becomes true when, and only when, the transaction commits."""
+        head = outbox.read_head(self.connection)
+        line = make_line(seq=head.seq + 1, prev=head.hash, at=self.at, event=event, facts=facts)
+        outbox.append(self.connection, seq=head.seq + 1, event=event, line=line, line_hash=line_hash(line))
+        self.recorded += 1
+
+
+class Journal:
+    """Ledger and trail of one home, read and changed with one clock."""
+
+    def __init__(self, ledger: Ledger, trail_path: Path, clock: Clock) -> None:
+        self.ledger = ledger
+        self.clock = clock
+        self.trail = Trail(trail_path, ledger)
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A consistent view of the ledger."""
+        with self.ledger.read() as connection:
+            yield connection
+
+    @contextmanager
+    def change(self, *, drain: bool = True) -> Iterator[Change]:
+        """Change state and trail together; both or neither survive a crash at any instant."""
+        with self.ledger.write() as connection:
+            change = Change(connection, at=self.clock.now(), at_wall=self.clock.wall())
+            yield change
+        if drain and change.recorded:
+            self.trail.drain()
+
+    def drain(self) -> DrainOutcome:
+        """Bring the file up to date now, and say whether it is."""
+        return self.trail.drain()
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        self.ledger.close()

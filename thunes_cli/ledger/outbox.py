@@ -1,0 +1,78 @@
+"""The trail's rows: its head, and the records that are committed but not yet known to be in the file."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """``seq``/``hash``: the newest record made. ``durable_*``: the newest one known to be in the file.
+
+    ``durable_length`` is the file's length in bytes up to there, ``durable_last_bytes`` the length of its last line.
+    """
+
+    seq: int
+    hash: str
+    durable_seq: int
+    durable_hash: str
+    durable_length: int
+    durable_last_bytes: int
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A committed record that waits for the file."""
+
+    seq: int
+    line: bytes
+
+
+def read_head(connection: sqlite3.Connection) -> Head:
+    """The head of the trail."""
+    row = connection.execute("SELECT * FROM audit_head").fetchone()
+    return Head(
+        seq=row["seq"],
+        hash=row["hash"],
+        durable_seq=row["durable_seq"],
+        durable_hash=row["durable_hash"],
+        durable_length=row["durable_length"],
+        durable_last_bytes=row["durable_last_bytes"],
+        problem=row["problem"],
+    )
+
+
+def append(connection: sqlite3.Connection, *, seq: int, event: str, line: bytes, line_hash: str) -> None:
+    """Queue a record and move the head; inside the transaction that changes the state."""
+    connection.execute("INSERT INTO audit_outbox (seq, event, line) VALUES (?, ?, ?)", (seq, event, line))
+    connection.execute("UPDATE audit_head SET seq = ?, hash = ?", (seq, line_hash))
+
+
+def pending(connection: sqlite3.Connection, *, after: int, limit: int = 5000) -> list[Pending]:
+    """Records that wait, oldest first."""
+    rows = connection.execute(
+        "SELECT seq, line FROM audit_outbox WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+    ).fetchall()
+    return [Pending(seq=row["seq"], line=row["line"]) for row in rows]
+
+
+def outbox_size(connection: sqlite3.Connection) -> int:
+    """How many records wait for the file."""
+    return int(connection.execute("SELECT count(*) FROM audit_outbox").fetchone()[0])
+
+
+def advance(connection: sqlite3.Connection, *, seq: int, line_hash: str, length: int, last_bytes: int) -> None:
+    """Records up to ``seq`` are in the file, which now has ``length`` bytes: forget them here."""
+    connection.execute(
+        "UPDATE audit_head SET durable_seq = ?, durable_hash = ?, durable_length = ?, durable_last_bytes = ?,"
+        " problem = NULL, problem_wall = NULL",
+        (seq, line_hash, length, last_bytes),
+    )
+    connection.execute("DELETE FROM audit_outbox WHERE seq <= ?", (seq,))
+
+
+def save_problem(connection: sqlite3.Connection, problem: str | None, *, at_wall: str) -> None:
+    """Remember why the file cannot be written, for every process; None clears it."""
+    connection.execute("UPDATE audit_head SET problem = ?, problem_wall = ?", (problem, problem and at_wall))
