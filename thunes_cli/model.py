@@ -245,10 +245,15 @@ class Order:
 
     id: int
     client_order_id: ClientOrderId
+    exchange_epoch: int
     exchange_order_id: int | None
     symbol: str
+    base: str
+    quote: str
     side: Side
     state: OrderState
+    strategy: str
+    stop_loss_pct: Decimal
     requested_base: Decimal | None
     requested_quote: Decimal | None
     executed_qty: Decimal
@@ -258,6 +263,7 @@ class Order:
     attempt: int | None
     reason: str | None
     created_at: datetime
+    updated_at: datetime
     sent_timestamp_ms: int | None
     recv_window_ms: int | None
     error: str | None
@@ -294,6 +300,7 @@ class Position:
     """
 
     id: int
+    exchange_epoch: int
     symbol: str
     base: str
     quote: str
@@ -312,6 +319,8 @@ class Position:
     exit_time: datetime | None
     exit_wanted: ExitReason | None
     exit_wanted_since: datetime | None
+    exit_next_try_wall: datetime | None
+    exit_problem: str | None
 
     @property
     def entry_price(self) -> Decimal:

@@ -1,0 +1,114 @@
+"""Fills in the ledger, keyed by (exchange epoch, symbol, trade id): the same trade is never booked twice."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from thunes_cli.clock import from_text, to_text
+from thunes_cli.model import Fill, Order, Side, Trade, plain
+
+
+@dataclass(frozen=True, slots=True)
+class FeeValue:
+    """A fee valued in the quote asset. ``how``: exact (quote or base), market, last_known or unknown (then zero)."""
+
+    quote: Decimal
+    how: str
+
+
+def _fill(row: sqlite3.Row) -> Fill:
+    return Fill(
+        id=row["id"],
+        exchange_epoch=row["exchange_epoch"],
+        symbol=row["symbol"],
+        trade_id=row["trade_id"],
+        order_id=row["order_id"],
+        position_id=row["position_id"],
+        side=Side(row["side"]),
+        price=Decimal(row["price"]),
+        quantity=Decimal(row["quantity"]),
+        quote_quantity=Decimal(row["quote_quantity"]),
+        fee=Decimal(row["fee"]),
+        fee_asset=row["fee_asset"],
+        fee_quote=Decimal(row["fee_quote"]),
+        fee_valued=row["fee_valued"],
+        realized=Decimal(row["realized"]),
+        traded_at=from_text(row["traded_at"]),
+    )
+
+
+def insert_fill(
+    connection: sqlite3.Connection, trade: Trade, *, order: Order, position_id: int, fee: FeeValue, at: datetime
+) -> bool:
+    """Book a trade of ours; False when it is booked already. ``realized`` is set by the fold that follows."""
+    cursor = connection.execute(
+        "INSERT INTO fills (exchange_epoch, symbol, trade_id, order_id, position_id, side, price, quantity,"
+        " quote_quantity, fee, fee_asset, fee_quote, fee_valued, realized, traded_at, booked_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0', ?, ?)"
+        " ON CONFLICT (exchange_epoch, symbol, trade_id) DO NOTHING",
+        (
+            order.exchange_epoch,
+            trade.symbol,
+            trade.trade_id,
+            order.id,
+            position_id,
+            trade.side,
+            plain(trade.price),
+            plain(trade.quantity),
+            plain(trade.quote_quantity),
+            plain(trade.commission),
+            trade.commission_asset,
+            plain(fee.quote),
+            fee.how,
+            to_text(trade.time),
+            to_text(at),
+        ),
+    )
+    return cursor.rowcount == 1
+
+
+def fills_of_position(connection: sqlite3.Connection, position_id: int) -> list[Fill]:
+    """A position's fills in the order of their trade ids."""
+    rows = connection.execute("SELECT * FROM fills WHERE position_id = ? ORDER BY trade_id", (position_id,)).fetchall()
+    return [_fill(row) for row in rows]
+
+
+def fills_of_order(connection: sqlite3.Connection, order_id: int) -> list[Fill]:
+    """An order's fills in the order of their trade ids."""
+    rows = connection.execute("SELECT * FROM fills WHERE order_id = ? ORDER BY trade_id", (order_id,)).fetchall()
+    return [_fill(row) for row in rows]
+
+
+def known_trade_ids(connection: sqlite3.Connection, order_id: int) -> frozenset[int]:
+    """Trades of an order that are booked."""
+    rows = connection.execute("SELECT trade_id FROM fills WHERE order_id = ?", (order_id,)).fetchall()
+    return frozenset(row["trade_id"] for row in rows)
+
+
+def all_fills(connection: sqlite3.Connection, *, exchange_epoch: int | None = None) -> list[Fill]:
+    """Every fill, in booking order; of one exchange epoch, or of all."""
+    rows = connection.execute(
+        "SELECT * FROM fills WHERE :epoch IS NULL OR exchange_epoch = :epoch ORDER BY id", {"epoch": exchange_epoch}
+    ).fetchall()
+    return [_fill(row) for row in rows]
+
+
+def save_realized(connection: sqlite3.Connection, fill_id: int, realized: Decimal) -> None:
+    """Store what a fill realised (quote, net of its fee), as the fold computed it."""
+    connection.execute("UPDATE fills SET realized = ? WHERE id = ?", (plain(realized), fill_id))
+
+
+def last_fill_id(connection: sqlite3.Connection) -> int:
+    """Row id of the fill booked last; 0 before the first."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM fills").fetchone()[0])
+
+
+def realized_since(connection: sqlite3.Connection, moment: datetime, *, after_fill: int = 0) -> Decimal:
+    """Realised result in quote of the fills traded since a market time and booked after a row id."""
+    rows = connection.execute(
+        "SELECT realized FROM fills WHERE traded_at >= ? AND id > ?", (to_text(moment), after_fill)
+    ).fetchall()
+    return sum((Decimal(row["realized"]) for row in rows), Decimal(0))
