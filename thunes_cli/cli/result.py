@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from thunes_cli.errors import ExitCode, ThunesError
@@ -38,18 +39,23 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A command's answer. ``data`` is JSON-ready (money as strings, times as text); ``text`` is for people."""
+    """A command's answer. ``data`` is JSON-ready (money as strings, times as text); ``text`` is for people.
+
+    ``home`` names another home than the call's (``demo``). ``streamed``: the command wrote its answer itself.
+    """
 
     data: dict[str, Any] = field(default_factory=dict)
     text: tuple[str | Table, ...] = ()
     exit_code: ExitCode = ExitCode.OK
     changed: bool = False
     problems: tuple[Problem, ...] = ()
+    home: Path | None = None
+    streamed: bool = False
 
     @property
     def status(self) -> Status:
         """ok for 0, attention for the answers 3 to 5, partial for 15, else error."""
-        if self.exit_code in {ExitCode.OK, ExitCode.SIGTERM, ExitCode.SIGINT}:
+        if self.exit_code == ExitCode.OK:
             return Status.OK
         if self.exit_code in {ExitCode.ATTENTION, ExitCode.MISMATCH, ExitCode.INTEGRITY}:
             return Status.ATTENTION

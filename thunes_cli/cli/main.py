@@ -1,0 +1,16 @@
+"""The console script: as little as possible, so that everything else is inside its ``try``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the ``thunes`` command and return its exit code."""
+    try:
+        from thunes_cli.cli.app import run
+
+        return run(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:  # while importing, or while reporting another error
+        return 130

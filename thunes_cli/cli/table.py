@@ -1,0 +1,60 @@
+"""The static table of every command: what ``--help`` shows without importing a single command module."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Section(enum.StrEnum):
+    """Headings of the root help, in the order an operator needs them."""
+
+    TRADING = "Trading"
+    LOOKING = "Looking around"
+    INCIDENT = "Incident"
+    UPKEEP = "Upkeep"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command: its words, where its function lives (``module:name``, imported only when invoked), one line."""
+
+    path: str
+    target: str
+    summary: str
+    section: Section
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The path, word by word."""
+        return tuple(self.path.split())
+
+
+_HERE = "thunes_cli.cli."
+
+COMMANDS: tuple[Entry, ...] = (
+    Entry("init", _HERE + "init:init", "Create a home for one environment and one account.", Section.TRADING),
+    Entry("run", _HERE + "run:run", "Trade until stopped.", Section.TRADING),
+    Entry("demo", _HERE + "demo:demo", "Trade a simulated market in a home of its own.", Section.TRADING),
+    Entry("stop", _HERE + "stop:stop", "End our daemon and wait until it is gone.", Section.TRADING),
+    Entry("status", _HERE + "status:status", "Is everything well? The first thing to type.", Section.LOOKING),
+    Entry("positions list", _HERE + "positions:positions_list", "What is held, and what it is worth.", Section.LOOKING),
+    Entry("orders list", _HERE + "orders:orders_list", "What was ordered, and what came of it.", Section.LOOKING),
+    Entry("balance", _HERE + "balance:balance", "What the account holds, ours and not ours.", Section.LOOKING),
+    Entry("pnl", _HERE + "pnl:pnl", "What was earned and lost, fees included.", Section.LOOKING),
+    Entry(
+        "explain", _HERE + "explain:explain", "Everything known about one signal, order or position.", Section.LOOKING
+    ),
+    Entry("config check", _HERE + "config:config_check", "Would these settings trade?", Section.UPKEEP),
+    Entry(
+        "config show", _HERE + "config:config_show", "The settings in force and where each came from.", Section.UPKEEP
+    ),
+    Entry("sim serve", _HERE + "sim:sim_serve", "Serve a simulated exchange on this machine.", Section.UPKEEP),
+)
+
+GROUPS: dict[str, str] = {
+    "positions": "What the bot holds and held.",
+    "orders": "What the bot ordered.",
+    "config": "The settings: checked and shown.",
+    "sim": "The embedded exchange.",
+}

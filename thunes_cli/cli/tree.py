@@ -1,0 +1,226 @@
+"""The command tree click walks, made lazily of the static table: only the invoked command's module is imported.
+
+typer vendors click as ``typer._click`` and pyproject pins typer below 0.29; its names are imported in ``cli`` alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn, Protocol
+
+import typer
+from typer._click.core import Context, Parameter
+from typer._click.formatting import HelpFormatter
+from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.main import get_command as build_command
+
+from thunes_cli.cli.call import Call
+from thunes_cli.cli.command import Command
+from thunes_cli.cli.result import Result
+from thunes_cli.cli.table import Entry, Section
+
+CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_JSON_HELP = "Answer with one JSON document."
+_QUIET_HELP = "Print nothing when all is well."
+
+
+class HelpAsked(Exception):
+    """``--help``: the page to show."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.context = context
+        self.page = context.get_help()
+
+
+class VersionAsked(Exception):
+    """``--version``."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.context = context
+
+
+class MakeCall(Protocol):
+    """How the application makes the call of a parsed command."""
+
+    def __call__(self, context: Context, *, as_json: bool, quiet: bool) -> Call:
+        """The call; ``as_json`` and ``quiet`` as they were given after the command."""
+
+
+@dataclass(slots=True)
+class Invocation:
+    """The root context's object: once ``call`` is set, errors are reported in its format."""
+
+    make_call: MakeCall
+    call: Call | None = None
+
+
+def path_of(context: Context | None) -> str:
+    """The words of the command a context stands for, without the program's name."""
+    return context.command_path.partition(" ")[2] if context is not None else ""
+
+
+def _show_help(context: Context, parameter: Parameter, value: object) -> None:
+    del parameter
+    if value and not context.resilient_parsing:
+        raise HelpAsked(context)
+
+
+def _raising(option: TyperOption | None) -> TyperOption | None:
+    if option is not None:
+        option.callback = _show_help
+    return option
+
+
+def _show_version(context: Context, parameter: Parameter, value: object) -> None:
+    del parameter
+    if value and not context.resilient_parsing:
+        raise VersionAsked(context)
+
+
+class FrameCommand(TyperCommand):
+    """A leaf: its help page ends with examples and an exit-status section."""
+
+    spec: Command[Any]
+
+    def get_help_option(self, ctx: Context) -> TyperOption | None:
+        """click's option, raising the page instead of printing it: under ``--json`` it goes into the document."""
+        return _raising(super().get_help_option(ctx))
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Examples and exit status, where click would put an epilog."""
+        del ctx
+        with formatter.section("Examples"):
+            for example in self.spec.examples:
+                formatter.write(f"  {example}\n")
+        with formatter.section("Exit status"):
+            formatter.write_dl([(str(int(code)), meaning) for code, meaning in self.spec.exits])
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands from the table alone until one of them is invoked."""
+
+    def __init__(self, *, name: str, entries: Sequence[Entry], depth: int = 0, **attributes: Any) -> None:
+        super().__init__(name=name, rich_markup_mode=None, context_settings=CONTEXT_SETTINGS, **attributes)
+        self.entries = tuple(entries)
+        self.depth = depth
+
+    def get_help_option(self, ctx: Context) -> TyperOption | None:
+        """click's option, raising the page instead of printing it: under ``--json`` it goes into the document."""
+        return _raising(super().get_help_option(ctx))
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """Names at this level, in the table's order."""
+        del ctx
+        return list(dict.fromkeys(entry.words[self.depth] for entry in self.entries))
+
+    def get_command(self, ctx: Context, cmd_name: str) -> TyperCommand | TyperGroup | None:
+        """The leaf or group of that name; importing a leaf's module happens here and nowhere else."""
+        del ctx
+        below = [entry for entry in self.entries if entry.words[self.depth] == cmd_name]
+        if not below:
+            return None
+        if len(below[0].words) == self.depth + 1:
+            return load_command(below[0])
+        from thunes_cli.cli.table import GROUPS
+
+        return LazyGroup(name=cmd_name, entries=below, depth=self.depth + 1, help=GROUPS.get(cmd_name, ""))
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """click's own, without typer's suggestions: ours look at the whole table, not at one level of it."""
+        return self._click_resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Commands and summaries from the table: in sections at the root."""
+        del ctx
+        if self.depth:
+            with formatter.section("Commands"):
+                formatter.write_dl([(" ".join(e.words[self.depth :]), e.summary) for e in self.entries])
+            return
+        width = max(len(entry.path) for entry in self.entries)
+        for section in Section:
+            rows = [(entry.path.ljust(width), entry.summary) for entry in self.entries if entry.section == section]
+            if rows:
+                with formatter.section(section):
+                    formatter.write_dl(rows)
+
+
+def _flag(*names: str, help_text: str, callback: Callable[..., None] | None = None) -> TyperOption:
+    """A root flag; one with a callback answers by itself, before anything else is looked at."""
+    alone = callback is not None
+    return TyperOption(
+        param_decls=list(names),
+        is_flag=True,
+        default=False,
+        help=help_text,
+        callback=callback,
+        is_eager=alone,
+        expose_value=not alone,
+    )
+
+
+def build_root(entries: Sequence[Entry]) -> LazyGroup:
+    """The ``thunes`` command itself."""
+    params = [
+        TyperOption(param_decls=["--home"], metavar="DIR", help="Home to work on (THUNES_HOME)."),
+        TyperOption(param_decls=["--env-file"], metavar="FILE", help="Settings file (THUNES_ENV_FILE)."),
+        _flag("--json", help_text=f"{_JSON_HELP} (THUNES_FORMAT=json)"),
+        _flag("-q", "--quiet", help_text=_QUIET_HELP),
+        _flag("--version", help_text="Show the version and exit.", callback=_show_version),
+    ]
+    summary = "Run, watch and rescue an autonomous Binance spot trading bot."
+    return LazyGroup(name="thunes", entries=entries, params=params, help=summary)
+
+
+def load_command(entry: Entry) -> FrameCommand:
+    """Import a command's module and make click's object of its function."""
+    module, _, name = entry.target.partition(":")
+    spec = getattr(importlib.import_module(module), name)
+    if not isinstance(spec, Command):
+        _refuse(entry)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name=entry.words[-1], cls=FrameCommand, context_settings=CONTEXT_SETTINGS)(_adapt(spec))
+    built = build_command(app)
+    assert isinstance(built, FrameCommand)
+    built.spec = spec
+    return built
+
+
+def _refuse(entry: Entry) -> NoReturn:
+    message = f"{entry.target} is not made with @command"
+    raise TypeError(message)
+
+
+def _adapt(spec: Command[Any]) -> Callable[..., Result]:
+    """The function as typer wants to see it: without the call, with the options every command has."""
+    signature = inspect.signature(spec.function, eval_str=True)
+    own = list(signature.parameters.values())[1:]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    frame = [
+        inspect.Parameter(
+            "frame_json", kind, default=False, annotation=Annotated[bool, typer.Option("--json", help=_JSON_HELP)]
+        ),
+        inspect.Parameter(
+            "frame_quiet",
+            kind,
+            default=False,
+            annotation=Annotated[bool, typer.Option("-q", "--quiet", help=_QUIET_HELP)],
+        ),
+    ]
+
+    def run(context: Context, *, frame_json: bool, frame_quiet: bool, **values: Any) -> Result:
+        invocation: Invocation = context.find_root().obj
+        call = invocation.make_call(context, as_json=frame_json, quiet=frame_quiet)
+        invocation.call = call
+        return spec.function(call, **values)
+
+    first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Context)
+    parameters = [first, *(parameter.replace(kind=kind) for parameter in own), *frame]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect reads it
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.__doc__ = spec.function.__doc__
+    return run

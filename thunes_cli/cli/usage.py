@@ -1,0 +1,97 @@
+"""What was typed, when it cannot be parsed: the format to answer in, and a hint that names what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from typer._click.core import Context
+from typer._click.exceptions import NoSuchOption, UsageError
+from typer.core import TyperOption
+
+from thunes_cli.cli.result import Problem, Result
+from thunes_cli.cli.table import Entry
+from thunes_cli.cli.tree import LazyGroup, path_of
+from thunes_cli.errors import ExitCode
+
+_FORMATS = ("text", "json")
+
+
+def _options(context: Context | None) -> list[TyperOption]:
+    found = []
+    while context is not None:
+        found += [param for param in context.command.get_params(context) if isinstance(param, TyperOption)]
+        context = context.parent
+    return found
+
+
+def wants_json(arguments: Sequence[str], environ: Mapping[str, str], context: Context | None) -> bool:
+    """Whether the raw arguments ask for JSON: ``--json`` not as an option's value and not after ``--``.
+
+    ``context`` is as far as parsing came: its options are the ones known to take a value.
+    """
+    if environ.get("THUNES_FORMAT") == "json":
+        return True
+    takes_value = {name for option in _options(context) if not option.is_flag for name in option.opts}
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            return False
+        if argument == "--json":
+            return True
+        if argument in takes_value:
+            next(rest, None)
+    return False
+
+
+def bad_format(environ: Mapping[str, str]) -> Problem | None:
+    """A ``THUNES_FORMAT`` that is neither of ours."""
+    value = environ.get("THUNES_FORMAT")
+    if not value or value in _FORMATS:
+        return None
+    return Problem("usage", f"THUNES_FORMAT is {value!r}; it must be text or json", "unset THUNES_FORMAT")
+
+
+def usage_result(error: UsageError, entries: Sequence[Entry]) -> Result:
+    """The answer to a command line that cannot be parsed: exit 2, what is wrong, what was probably meant."""
+    message = " ".join(error.message.split()) if isinstance(error, NoSuchOption) else error.format_message()
+    path = path_of(error.ctx)
+    hint = f"thunes {path} --help" if path else "thunes --help"
+    context = error.ctx
+    if isinstance(error, NoSuchOption):
+        hint = _option_hint(error, path) or hint
+    elif context is not None and isinstance(context.command, LazyGroup):
+        if message.startswith("Missing command"):
+            message = f"{path or 'thunes'} needs a command: " + ", ".join(context.command.list_commands(context))
+        elif message.startswith("No such command"):
+            typed = message.split("'")[1] if "'" in message else ""
+            meant = suggest(f"{path} {typed}".strip(), entries)
+            hint = "did you mean " + " or ".join(f"thunes {entry}" for entry in meant) + "?" if meant else hint
+            message = f"no such command: {f'{path} {typed}'.strip()}"
+    message = message[:1].lower() + message[1:].rstrip(".")
+    return Result(exit_code=ExitCode.USAGE, problems=(Problem("usage", message, hint),))
+
+
+def _option_hint(error: NoSuchOption, path: str) -> str:
+    root = error.ctx.find_root() if error.ctx is not None else None
+    of_root = {name for option in _options(root) for name in option.opts}
+    if error.option_name in of_root:
+        return f"{error.option_name} goes before the command: thunes {error.option_name} … {path}"
+    if error.possibilities:
+        return "did you mean " + " or ".join(sorted(error.possibilities)) + "?"
+    return ""
+
+
+def suggest(typed: str, entries: Sequence[Entry]) -> list[str]:
+    """Up to three commands that look like what was typed: as a whole, or in one of their words."""
+    from difflib import get_close_matches
+
+    paths = {entry.path: entry.path for entry in entries}
+    paths |= {"".join(ch for ch in entry.path if ch.isalnum()): entry.path for entry in entries}
+    found = [paths[match] for match in get_close_matches(typed.lower(), paths, n=3, cutoff=0.7)]
+    squeezed = "".join(ch for ch in typed.lower() if ch.isalnum())
+    found += [paths[match] for match in get_close_matches(squeezed, paths, n=3, cutoff=0.7)]
+    words = {word for entry in entries for word in entry.words}
+    for word in typed.lower().split():
+        close = set(get_close_matches(word, words, n=2, cutoff=0.7))
+        found += [entry.path for entry in entries if close & set(entry.words)]
+    return list(dict.fromkeys(found))[:3]
