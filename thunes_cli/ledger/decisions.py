@@ -1,4 +1,4 @@
-"""What was decided about each signal. The same refusal of the same signal is written once, however often it is asked."""
+"""What was decided about each signal. The same refusal of the same signal is written only once."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def change_state(
     expected: Sequence[OrderState],
     to: OrderState,
     at: datetime,
-    **columns: str | int | float | None,
+    **columns: str | float | None,
 ) -> bool:
     """Move an order on, with any other columns at once; False when it was not in an expected state (any more)."""
     assignments = "".join(f", {name} = :{name}" for name in columns)
