@@ -155,6 +155,11 @@ def change_state(
     return cursor.rowcount == 1
 
 
+def set_position(connection: sqlite3.Connection, order_id: int, position_id: int) -> None:
+    """Tie an entry to the position that its first fill opened."""
+    connection.execute("UPDATE orders SET position_id = ? WHERE id = ?", (position_id, order_id))
+
+
 def read_order(connection: sqlite3.Connection, order_id: int) -> Order:
     """The order with that row id.
 
