@@ -1,0 +1,132 @@
+"""From files and environment to :class:`Settings`, with everything that is wrong reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from thunes_cli.config.faults import Fault, SettingsInvalid
+from thunes_cli.config.layer import Entry, Place
+from thunes_cli.config.limits import check_limits
+from thunes_cli.config.settings import NAMES, SECRETS, Settings
+from thunes_cli.config.sources import SOURCES, Source
+from thunes_cli.model import Environment
+
+FALLBACK = "fallback"
+_LONGEST_SHOWN = 60
+_INDISPENSABLE = frozenset({"BINANCE_REST_URL"})  # a guess at where the exchange is would be worse than no start
+
+_NOT_REACHED = "default_factory_not_called"  # a default that depends on another setting, which is the one wrong
+_SENTENCES = {
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "int": "must be a whole number",
+    "decimal": "must be a number",
+    "float": "must be a number",
+    "finite": "must be a number",
+    "bool": "must be true or false",
+    "enum": "must be {expected}",
+    "literal": "must be {expected}",
+    "value": "{error}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings that can be used, and what had to be replaced to get them (nothing, unless loaded ``relaxed``)."""
+
+    settings: Settings
+    problems: tuple[Fault, ...] = ()
+
+
+def load_settings(
+    home: Path | None,
+    environ: Mapping[str, str],
+    *,
+    env_file: Path | None = None,
+    relaxed: bool = False,
+    environment: Environment | None = None,
+    sources: Sequence[Source] = SOURCES,
+) -> Loaded:
+    """The settings in force.
+
+    Args:
+        home: whose ``.env`` is read, when ``env_file`` does not name another file.
+        environ: the process's environment; it wins over any file.
+        env_file: ``--env-file`` or ``THUNES_ENV_FILE``.
+        relaxed: for a start that may only sell what is held: a setting that is wrong falls back to its default and is
+            returned as a problem; then ``MAX_POSITIONS`` is 0, so that no rule lets an entry through.
+        environment: with ``relaxed``, the home's own, in case that setting is what cannot be read.
+        sources: where to look, first hit wins.
+
+    Raises:
+        SettingsInvalid: with every problem there is; when relaxed, only if the exchange's address is wrong.
+    """
+    layers = [source(Place(environ, home, env_file), NAMES) for source in sources]
+    entries: dict[str, Entry] = {}
+    for layer in layers:
+        for name, entry in layer.entries.items():
+            if name in NAMES:
+                entries.setdefault(name, entry)
+    settings, wrong = _build(entries)
+    suspects = {name for fault in wrong for name in fault.settings}
+    together = [fault for fault in check_limits(settings) if not suspects.intersection(fault.settings)]
+    faults = (*(fault for layer in layers for fault in layer.faults), *wrong, *together)
+    if not faults:
+        return Loaded(settings)
+    suspects.update(name for fault in together for name in fault.settings)
+    if not relaxed or suspects & _INDISPENSABLE:
+        raise SettingsInvalid(faults)
+    return Loaded(_fall_back(entries, without=suspects, environment=environment), faults)
+
+
+def _build(entries: Mapping[str, Entry]) -> tuple[Settings, list[Fault]]:
+    """Settings of all entries that are valid by themselves, and what is wrong with the others."""
+    faults: list[Fault] = []
+    try:
+        return _settings(entries), faults
+    except ValidationError as error:
+        details = [dict(detail) for detail in error.errors(include_url=False)]
+        faults = [_explain(detail, entries) for detail in details if detail["type"] != _NOT_REACHED]
+    invalid = {name for fault in faults for name in fault.settings}
+    return _settings({name: entry for name, entry in entries.items() if name not in invalid}), faults
+
+
+def _settings(entries: Mapping[str, Entry]) -> Settings:
+    values: dict[str, Any] = {name.lower(): entry.text for name, entry in entries.items()}
+    return Settings(**values).with_origins({name: entry.origin for name, entry in entries.items()})
+
+
+def _fall_back(entries: Mapping[str, Entry], *, without: set[str], environment: Environment | None) -> Settings:
+    kept = {name: entry for name, entry in entries.items() if name not in without}
+    if environment is not None and "ENVIRONMENT" not in kept:
+        kept["ENVIRONMENT"] = Entry(environment, FALLBACK)
+    return _settings(kept | {"MAX_POSITIONS": Entry("0", FALLBACK)})
+
+
+def _explain(detail: dict[str, Any], entries: Mapping[str, Entry]) -> Fault:
+    """One of pydantic's complaints in our words; the value is shown unless it is, or could hold, a secret."""
+    name = str(detail["loc"][0]).upper()
+    kind = str(detail["type"])
+    sentence = _SENTENCES.get(kind) or _SENTENCES.get(kind.partition("_")[0]) or "is not valid"
+    context = dict(detail.get("ctx", {}))
+    if "expected" in context:
+        context["expected"] = context["expected"].replace("'", "")
+    what = sentence.format(**context)
+    entry = entries.get(name)
+    if entry is None:
+        return Fault((name,), what)
+    if name not in SECRETS and "@" not in entry.text:  # an address may carry a password
+        what += f" (is {_shown(entry.text)})"
+    return Fault((name,), what, entry.origin)
+
+
+def _shown(text: str) -> str:
+    short = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
+    return short if short.isprintable() else ascii(short)

@@ -1,0 +1,243 @@
+"""Every setting: default, limits, meaning; ``docs/settings.md`` and ``.env.example`` are made of it.
+
+A field's name in capitals is the setting's name. The classes are the chapters of the reference, their docstrings
+the headings. Reading files and the environment is :mod:`thunes_cli.config.load`; building ``Settings`` reads nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, time
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PrivateAttr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from thunes_cli.config.fields import (
+    AbsolutePath,
+    AbsolutePaths,
+    ChatId,
+    HttpBase,
+    Listed,
+    Lower,
+    Seconds,
+    SecretText,
+    SecretUrl,
+    StrategyName,
+    StreamBase,
+    Symbol,
+    Symbols,
+    Timeframe,
+    Upper,
+    UtcTime,
+    WebUrl,
+    WsApiUrl,
+)
+from thunes_cli.model import Environment
+
+LONGEST_AVERAGE = 900  # a request answers at most 1000 candles, and a strategy needs some to warm up
+DEFAULT_ORIGIN = "default"
+
+
+def _setting(default: Any, meaning: str, *, unit: str = "", **limits: Any) -> Any:
+    if callable(default):
+        return Field(default_factory=default, description=meaning, json_schema_extra={"unit": unit}, **limits)
+    return Field(default=default, description=meaning, json_schema_extra={"unit": unit}, **limits)
+
+
+def unit_of(field: FieldInfo) -> str:
+    """What a setting is counted in, or what shape it has; empty for a plain word."""
+    extra = field.json_schema_extra
+    return str(extra["unit"]) if isinstance(extra, dict) else ""
+
+
+def _default_symbols(validated: dict[str, Any]) -> tuple[str, ...]:
+    return (validated.get("default_symbol", "BTCUSDT"),)
+
+
+class _Chapter(BaseSettings):
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in: where values come from is decided, and remembered, by the loader."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
+class ExchangeSettings(_Chapter):
+    """Exchange and keys"""
+
+    environment: Annotated[Environment, Lower] = _setting(
+        Environment.SIM, "Which exchange: the embedded simulator, Binance's testnet, or real money. Fixed per home."
+    )
+    binance_testnet_api_key: SecretText | None = _setting(None, "API key of the testnet.", unit="secret")
+    binance_testnet_api_secret: SecretText | None = _setting(None, "Its HMAC secret.", unit="secret")
+    binance_testnet_private_key_file: AbsolutePath | None = _setting(
+        None, "Instead of the secret: the Ed25519 private key (PEM), readable by its owner only.", unit="path"
+    )
+    binance_api_key: SecretText | None = _setting(
+        None, "API key of the live exchange (on `sim`: of a simulator served elsewhere).", unit="secret"
+    )
+    binance_api_secret: SecretText | None = _setting(None, "Its HMAC secret.", unit="secret")
+    binance_private_key_file: AbsolutePath | None = _setting(
+        None, "Instead of the secret: the Ed25519 private key (PEM), readable by its owner only.", unit="path"
+    )
+    binance_rest_url: HttpBase | None = _setting(
+        None, "Instead of the environment's own REST address; `/api/v3` is added.", unit="address"
+    )
+    binance_stream_url: StreamBase | None = _setting(
+        None, "The same for market streams; `/ws` and `/stream` are added.", unit="address"
+    )
+    binance_ws_api_url: WsApiUrl | None = _setting(
+        None, "The same for the WebSocket API; ends with `/ws-api/v3`.", unit="address"
+    )
+    binance_sapi_url: HttpBase | None = _setting(
+        None, "The same for the key-permission interface, which the testnet lacks; `/sapi/v1` is added.", unit="address"
+    )
+    request_timeout_seconds: Seconds = _setting(
+        10.0, "A request without an answer counts as failed after this.", unit="seconds", gt=0, le=60
+    )
+    recv_window_ms: int = _setting(
+        5000, "How late a signed request may reach the exchange.", unit="milliseconds", ge=1, le=60_000
+    )
+    not_placed_margin_seconds: Seconds = _setting(
+        5.0, "Waited beyond the receive window before an order may count as never placed.", unit="seconds", gt=0
+    )
+    accept_key_that_may_withdraw: bool = _setting(False, "Trade even with a key that may withdraw money.")  # noqa: FBT003 - a default, not a flag
+
+
+class TradingSettings(_Chapter):
+    """What is traded"""
+
+    default_symbol: Symbol = _setting("BTCUSDT", "The symbol traded when `SYMBOLS` is not set.")
+    symbols: Symbols = _setting(_default_symbols, "The symbols traded; not set: `DEFAULT_SYMBOL`.", unit="comma list")
+    default_timeframe: Timeframe = _setting("1h", "Length of the candles the strategy looks at: `1m` to `1w`.")
+    default_quote_amount: Decimal = _setting(
+        Decimal(12), "Spent on each entry; must still be sellable after a stop.", unit="quote asset", gt=0
+    )
+    strategy: StrategyName = _setting(
+        "rsi", "`rsi`, `sma`, or the name of an installed `thunes.strategies` entry point."
+    )
+    sma_fast: int = _setting(20, "The quicker moving average.", unit="candles", ge=1, le=LONGEST_AVERAGE)
+    sma_slow: int = _setting(50, "The slower moving average.", unit="candles", ge=2, le=LONGEST_AVERAGE)
+    rsi_period: int = _setting(14, "Candles the relative strength index looks back on.", unit="candles", ge=2, le=300)
+    rsi_oversold: Decimal = _setting(Decimal(30), "Below it the index calls for a BUY.", ge=0, le=100)
+    rsi_overbought: Decimal = _setting(Decimal(70), "Above it the index calls for a SELL.", ge=0, le=100)
+    signal_interval_seconds: Seconds = _setting(
+        600.0, "Between two signal checks, on a grid of market time.", unit="seconds", ge=1
+    )
+    feed: Annotated[Literal["auto", "rest"], Lower] = _setting(
+        "auto", "Where prices come from: streams with REST behind them, or REST alone."
+    )
+    stream_stale_seconds: Seconds = _setting(60.0, "A stream silent for so long is replaced.", unit="seconds", gt=0)
+    stream_max_reconnects: int = _setting(5, "Failed reconnections before REST takes over.", ge=0)
+
+
+class RiskSettings(_Chapter):
+    """Limits"""
+
+    stop_loss_pct: Decimal = _setting(
+        Decimal(3), "Sold when the price falls so far below the average entry.", unit="percent", gt=0, lt=100
+    )
+    max_loss_per_trade: Decimal = _setting(
+        Decimal(15), "The most one entry may spend: what it could lose at worst.", unit="quote asset", ge=0
+    )
+    max_daily_loss: Decimal = _setting(
+        Decimal(20), "Realised loss of a UTC day that activates the kill switch.", unit="quote asset", ge=0
+    )
+    max_positions: int = _setting(3, "Positions open at once.", ge=0)
+    cool_down_minutes: Seconds = _setting(
+        60.0, "No entry into a symbol for so long after a loss on it.", unit="minutes", ge=0
+    )
+    breaker_fail_max: int = _setting(5, "Failures of the exchange that open the circuit breaker.", ge=1)
+    breaker_window_seconds: Seconds = _setting(60.0, "... when they happen within this.", unit="seconds", gt=0)
+    breaker_reset_seconds: Seconds = _setting(60.0, "Before an open breaker sends one probe.", unit="seconds", gt=0)
+    min_free_mib: int = _setting(100, "Entries stop when the disk has less free space.", unit="MiB", ge=0)
+
+
+class UpkeepSettings(_Chapter):
+    """Reports and upkeep"""
+
+    reconcile_interval_seconds: Seconds = _setting(
+        3600.0, "Between two comparisons with the exchange, market time.", unit="seconds", ge=1
+    )
+    daily_summary_utc: UtcTime = _setting(time(23, 0, tzinfo=UTC), "When the day is summed up.", unit="HH:MM, UTC")
+    telegram_bot_token: SecretText | None = _setting(None, "Bot that sends the alerts.", unit="secret")
+    telegram_chat_id: ChatId | None = _setting(None, "Chat that receives them.")
+    telegram_api_url: WebUrl = _setting("https://api.telegram.org", "Address of Telegram's bot API.", unit="address")
+    heartbeat_url: SecretUrl | None = _setting(
+        None, "Fetched while all is well; whoever serves it raises the alarm when it stops.", unit="secret address"
+    )
+    backup_dir: AbsolutePath | None = _setting(None, "Where backups go; not set: `backups/` in the home.", unit="path")
+    backup_age_recipients: Listed = _setting(
+        (), "age public keys that backups are encrypted to; not set: not encrypted.", unit="comma list"
+    )
+    backup_keep_daily: int = _setting(7, "Daily backups kept.", unit="days", ge=1)
+    backup_keep_weekly: int = _setting(5, "Weekly backups kept.", unit="weeks", ge=0)
+    backup_keep_monthly: int = _setting(12, "Monthly backups kept.", unit="months", ge=0)
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Upper] = _setting("INFO", "What is logged.")
+    log_format: Annotated[Literal["text", "json"], Lower] = _setting("text", "How.")
+
+
+class SimulatorSettings(_Chapter):
+    """The embedded exchange"""
+
+    sim_candles: AbsolutePaths = _setting(
+        (), "Recorded candles to replay, CSV; not set: a synthetic market.", unit="comma list of absolute paths"
+    )
+    sim_seed: int = _setting(7, "The synthetic market is the same for the same seed.", ge=0)
+    sim_spread_bps: Decimal = _setting(Decimal(2), "Between best bid and best ask.", unit="basis points", ge=0, le=1000)
+    sim_depth_quote: Decimal = _setting(
+        Decimal(200_000), "Value on each side of the order book.", unit="quote asset", gt=0
+    )
+    sim_maker_fee: Decimal = _setting(
+        Decimal("0.001"), "Fee of a resting order.", unit="fraction, 0.001 is 0.1 %", ge=0, lt=Decimal("0.1")
+    )
+    sim_taker_fee: Decimal = _setting(
+        Decimal("0.001"), "Fee of a market order.", unit="fraction, 0.001 is 0.1 %", ge=0, lt=Decimal("0.1")
+    )
+
+
+class Settings(SimulatorSettings, UpkeepSettings, RiskSettings, TradingSettings, ExchangeSettings):
+    """The settings in force, immutable, and where each came from."""
+
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def origins(self) -> MappingProxyType[str, str]:
+        """Where each setting's value came from: ``environment``, ``<path>:<line>`` or ``default``."""
+        return MappingProxyType({name: self.origin(name) for name in NAMES})
+
+    def origin(self, name: str) -> str:
+        """Where the value of one setting came from."""
+        return self._origins.get(name, DEFAULT_ORIGIN)
+
+    def value(self, name: str) -> Any:
+        """The value of a setting by its name in capitals."""
+        return getattr(self, name.lower())
+
+    def with_origins(self, origins: dict[str, str]) -> Settings:
+        """The same settings, knowing where they came from."""
+        copy = self.model_copy()
+        copy._origins = dict(origins)  # noqa: SLF001 - our own private attribute, on a copy
+        return copy
+
+
+CHAPTERS = (ExchangeSettings, TradingSettings, RiskSettings, UpkeepSettings, SimulatorSettings)
+NAMES = tuple(field.upper() for chapter in CHAPTERS for field in chapter.model_fields)
+SECRETS = frozenset(
+    name.upper()
+    for chapter in CHAPTERS
+    for name, field in chapter.model_fields.items()
+    if unit_of(field).startswith("secret")
+)
