@@ -1,14 +1,19 @@
-"""The five ways in which an exchange fails us, and what each means for the caller.
+"""The ways in which an exchange fails us, and what each means for the caller.
 
 ::
 
     ExchangeFailure
-    +-- Rejected         a known business code: ours to fix; neither trips nor resets the breaker
-    +-- RateLimited      429, 418, 403: a ban clock stops all REST
-    +-- AuthFailed       401, -1002, -2014, -2015: entries stop
-    +-- ExchangeDown     refused, DNS, timeout, 5xx on a read: trips the breaker
-    +-- OutcomeUnknown   an order POST with any other answer: trips the breaker, and must be resolved by asking
-    +-- BreakerOpen      not sent: the breaker or a ban forbids it
+    +-- Rejected             a known business code: ours to fix; neither trips nor resets the breaker
+    |   +-- TimestampRejected    -1021: resync the clock; an order may be sent once more after SENT is committed anew
+    +-- RateLimited          429, 418, 403: a ban clock stops all REST
+    +-- AuthFailed           401, -1002, -2014, -2015: entries stop
+    +-- ExchangeDown         refused, DNS, timeout, 5xx on a read: trips the breaker
+    |   +-- NotSent              no connection came about, so not a byte left: trips, and proves absence
+    +-- OutcomeUnknown       an order POST with any other answer: trips the breaker, and must be resolved by asking
+    +-- BreakerOpen          not sent: the breaker forbids it
+        +-- RateBanned           not sent: a ban forbids it
+
+After an order was placed, everything but ``OutcomeUnknown`` proves that it was not executed.
 """
 
 from __future__ import annotations
@@ -35,15 +40,24 @@ class Rejected(ExchangeFailure):
         self.business_code = business_code
 
 
+class TimestampRejected(Rejected):
+    """the exchange refused the time of the request: {0} ({1})"""
+
+    code = "timestamp_rejected"
+    hint = "compare the clocks: thunes config check --online"
+
+
 class RateLimited(ExchangeFailure, Unavailable):
     """the exchange told us to stop sending (HTTP {0}) for {1:.0f} s"""
 
     code = "rate_limited"
 
-    def __init__(self, http_status: int, retry_after_s: float) -> None:
+    def __init__(self, http_status: int, retry_after_s: float, *, told: bool = False) -> None:
+        """``told``: the exchange named the time itself; otherwise it is a first guess that repetition doubles."""
         super().__init__(http_status, retry_after_s)
         self.http_status = http_status
         self.retry_after_s = retry_after_s
+        self.told = told
 
 
 class AuthFailed(ExchangeFailure, AuthError):
@@ -59,10 +73,19 @@ class ExchangeDown(ExchangeFailure, Unavailable):
     code = "exchange_unavailable"
 
 
+class NotSent(ExchangeDown):
+    """the exchange cannot be reached, nothing was sent: {0}"""
+
+
 class OutcomeUnknown(ExchangeFailure):
     """the exchange did not say whether the order was executed: {0}"""
 
     code = "order_outcome_unknown"
+
+    def __init__(self, message: str, *, underlying: ExchangeFailure | None = None) -> None:
+        """``underlying``: what the same answer would have meant for a read; a ban in it binds all the same."""
+        super().__init__(message)
+        self.underlying = underlying
 
 
 class BreakerOpen(ExchangeFailure, Unavailable):
@@ -73,3 +96,9 @@ class BreakerOpen(ExchangeFailure, Unavailable):
     def __init__(self, what: str, until: str, *, retry_at: datetime | None = None) -> None:
         super().__init__(what, until)
         self.retry_at = retry_at
+
+
+class RateBanned(BreakerOpen):
+    """not sent: {0} until {1}"""
+
+    code = "rate_limit_ban"

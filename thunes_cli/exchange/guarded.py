@@ -1,0 +1,252 @@
+"""The exchange as the rest of the house uses it: behind the ban clock and the breaker.
+
+Before each call both are asked, afterwards both are told; no lock and no transaction is held in between. While the
+breaker is open the first read (or the daemon's :meth:`GuardedExchange.probe`) whose time has come sends the probe, a
+signed read of its own. An order never is the probe and is not delayed by one.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeVar
+
+from thunes_cli.audit.journal import Journal
+from thunes_cli.errors import ThunesError
+from thunes_cli.exchange.binance import BinanceExchange, connect
+from thunes_cli.exchange.breaker import Admission, Breaker
+from thunes_cli.exchange.clock_sync import SAMPLES, read_anchor
+from thunes_cli.exchange.failures import BreakerOpen, ExchangeFailure, OutcomeUnknown, RateLimited, Rejected
+from thunes_cli.exchange.filters import SymbolRules
+from thunes_cli.exchange.protocol import Exchange
+from thunes_cli.exchange.rate_gate import RateGate
+from thunes_cli.ledger.bans import Ban
+from thunes_cli.ledger.breakers import BreakerLimits
+from thunes_cli.ledger.identity import save_anchor
+from thunes_cli.model import Account, Candle, ClientOrderId, MarketOrder, OrderReport, Trade
+
+if TYPE_CHECKING:
+    from thunes_cli.config.credentials import Credentials
+    from thunes_cli.config.endpoints import Endpoints
+
+_T = TypeVar("_T")
+_LOG = logging.getLogger(__name__)
+
+
+class GuardedExchange:
+    """An :class:`~thunes_cli.exchange.protocol.Exchange` around another one; every method may raise ``BreakerOpen``."""
+
+    def __init__(self, exchange: Exchange, *, breaker: Breaker, gate: RateGate) -> None:
+        self._exchange = exchange
+        self._breaker = breaker
+        self._gate = gate
+
+    # -- the guard ---------------------------------------------------------------------------------------------
+
+    def _call(self, work: Callable[[], _T]) -> _T:
+        if self._breaker.probe_due():
+            self.probe()
+        return self._guarded(work)
+
+    def _guarded(self, work: Callable[[], _T]) -> _T:
+        past = self._gate.check()
+        admission = self._breaker.admit()
+        try:
+            result = work()
+        except ExchangeFailure as failure:
+            self._note_failure(admission, failure, past)
+            raise
+        self._note_answer(past)
+        return result
+
+    def _note_failure(self, admission: Admission, failure: ExchangeFailure, past: Ban | None) -> None:
+        def note() -> None:
+            limit = _ban_in(failure)
+            if limit is not None:
+                self._gate.limited(limit)
+            elif isinstance(failure, Rejected):
+                self._gate.answered(past)
+            self._breaker.failed(admission, failure)
+
+        self._without_masking(note)
+
+    def _note_answer(self, past: Ban | None) -> None:
+        self._without_masking(lambda: self._gate.answered(past))
+
+    def _without_masking(self, note: Callable[[], None]) -> None:
+        """A ledger that cannot be written (a full disk) must not hide what became of an order."""
+        try:
+            note()
+        except (sqlite3.Error, OSError, ThunesError) as error:
+            _LOG.error("the outcome of a call could not be recorded: %s", error)
+        self._gate.record()
+
+    def probe(self) -> bool:
+        """Send the probe when it is due and nobody has it; whether calls may go out now.
+
+        Raises nothing of the exchange's: a failed probe is an answer.
+        """
+        try:
+            past = self._gate.check()
+        except BreakerOpen:
+            return False
+        lease = self._breaker.take_probe()
+        if lease is not None:
+            failure: BaseException | None = None
+            try:
+                self._exchange.account()
+            except ExchangeFailure as error:
+                failure = error
+            except BaseException as error:
+                failure = error
+                raise
+            finally:
+                self._breaker.settle(lease, failure)
+            limit = _ban_in(failure)
+            if limit is not None:
+                self._gate.limited(limit)
+            elif failure is None:
+                self._gate.answered(past)
+        try:
+            self._breaker.admit()
+        except BreakerOpen:
+            return False
+        return True
+
+    # -- the exchange ------------------------------------------------------------------------------------------
+
+    @property
+    def recv_window_ms(self) -> int:
+        """The recvWindow every signed request really carries."""
+        return self._exchange.recv_window_ms
+
+    def ping(self) -> None:
+        """Return when the exchange answers."""
+        self._call(self._exchange.ping)
+
+    def server_time(self) -> datetime:
+        """The exchange's clock, one reading."""
+        return self._call(self._exchange.server_time)
+
+    def symbol_rules(self, symbols: Sequence[str]) -> dict[str, SymbolRules]:
+        """Rules by symbol; unknown ones are absent."""
+        return self._call(lambda: self._exchange.symbol_rules(symbols))
+
+    def candles(
+        self,
+        symbol: str,
+        timeframe: str,
+        *,
+        limit: int = 500,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> list[Candle]:
+        """Candles, oldest first; the last one may still be open."""
+        return self._call(lambda: self._exchange.candles(symbol, timeframe, limit=limit, start=start, end=end))
+
+    def last_price(self, symbol: str) -> Decimal:
+        """Price of the last trade."""
+        return self._call(lambda: self._exchange.last_price(symbol))
+
+    def average_price(self, symbol: str) -> Decimal:
+        """Average price over the exchange's own window."""
+        return self._call(lambda: self._exchange.average_price(symbol))
+
+    def account(self) -> Account:
+        """Balances and account id."""
+        return self._call(self._exchange.account)
+
+    def place(self, order: MarketOrder, *, timestamp_ms: int) -> OrderReport:
+        """Send a market order once; ``BreakerOpen`` proves that it was not sent."""
+        return self._guarded(lambda: self._exchange.place(order, timestamp_ms=timestamp_ms))
+
+    def test_place(self, order: MarketOrder) -> None:
+        """Let the exchange validate an order without executing it."""
+        self._call(lambda: self._exchange.test_place(order))
+
+    def order(self, symbol: str, client_order_id: ClientOrderId) -> OrderReport | None:
+        """The order by client id, or None on -2013."""
+        return self._call(lambda: self._exchange.order(symbol, client_order_id))
+
+    def orders(
+        self, symbol: str, *, from_order_id: int | None = None, start: datetime | None = None
+    ) -> list[OrderReport]:
+        """Orders of a symbol, oldest first."""
+        return self._call(lambda: self._exchange.orders(symbol, from_order_id=from_order_id, start=start))
+
+    def open_orders(self, symbol: str) -> list[OrderReport]:
+        """Orders the exchange is still working on."""
+        return self._call(lambda: self._exchange.open_orders(symbol))
+
+    def trades(self, symbol: str, *, order_id: int | None = None, from_trade_id: int | None = None) -> list[Trade]:
+        """Our executions of a symbol, oldest first."""
+        return self._call(lambda: self._exchange.trades(symbol, order_id=order_id, from_trade_id=from_trade_id))
+
+
+def _ban_in(failure: BaseException | None) -> RateLimited | None:
+    """The order to be silent that a failure carries: an order's unknown outcome may hold one as well."""
+    if isinstance(failure, OutcomeUnknown):
+        failure = failure.underlying
+    return failure if isinstance(failure, RateLimited) else None
+
+
+class GuardedBinance(GuardedExchange):
+    """Binance behind the guard, with the clock kept in step."""
+
+    def __init__(self, exchange: BinanceExchange, journal: Journal, *, breaker: Breaker, gate: RateGate) -> None:
+        super().__init__(exchange, breaker=breaker, gate=gate)
+        self._binance = exchange
+        self._journal = journal
+
+    def key_permissions(self) -> dict[str, bool] | None:
+        """What the key may do, by Binance's names; None where nobody can be asked."""
+        return self._call(self._binance.key_permissions)
+
+    def resync_clock(self, *, speed: Decimal | None = None, samples: int = SAMPLES) -> None:
+        """Read the exchange's clock, set ours by it and record the anchor for every process.
+
+        Raises:
+            ExchangeFailure: the clock could not be read; ours is left as it was.
+        """
+        _resync(self, self._journal, speed=speed, samples=samples)
+
+
+def open_binance(
+    endpoints: Endpoints,
+    credentials: Credentials,
+    journal: Journal,
+    *,
+    limits: BreakerLimits,
+    recv_window_ms: int,
+    timeout_s: float | Decimal,
+) -> GuardedBinance:
+    """Binance (or a simulator) behind breaker and gate of one home; nothing is sent yet.
+
+    Args: as :func:`thunes_cli.exchange.binance.connect`; ``journal`` also gives the clock.
+    """
+    gate = RateGate(journal)
+    exchange: BinanceExchange = connect(
+        endpoints,
+        credentials,
+        clock=journal.clock,
+        recv_window_ms=recv_window_ms,
+        timeout_s=timeout_s,
+        on_clock_skew=lambda: _resync(exchange, journal),
+        on_headers=gate.observe,
+        on_weight_limit=gate.set_weight_limit,
+    )
+    return GuardedBinance(exchange, journal, breaker=Breaker(journal, limits=limits), gate=gate)
+
+
+def _resync(exchange: Exchange, journal: Journal, *, speed: Decimal | None = None, samples: int = SAMPLES) -> None:
+    clock = journal.clock
+    anchor = read_anchor(exchange, clock, speed=clock.speed if speed is None else speed, samples=samples)
+    clock.set_anchor(anchor)
+    try:
+        with journal.ledger.write() as connection:
+            save_anchor(connection, anchor)
+    except (sqlite3.Error, ThunesError) as error:
+        _LOG.warning("the exchange's clock could not be recorded: %s", error)
