@@ -1,0 +1,76 @@
+# Every target makes .venv itself and starts at once when it is there. Paths are relative throughout, and programs
+# are run as modules of .venv's python: both keep a checkout whose path has a space in it working.
+#
+#   make demo            trade a simulated market (ARGS="--duration 60")
+#   make test            the test suite (ARGS="-k ledger")
+#   PYTHON=python3.13    the interpreter .venv is made with
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+RUN := .venv/bin/python
+STAMP := .venv/.installed
+DEMO := $(RUN) -m thunes_cli demo
+PYTHON ?=
+ARGS ?=
+
+# A checkout that was moved or copied, or whose interpreter went away, is installed again: installed paths are absolute.
+STALE := $(shell test -e $(STAMP) && { test "$$(cat $(STAMP))" = "$$(pwd -P)" && test -x $(RUN) || echo stale; })
+ifneq ($(STALE),)
+$(shell rm -f $(STAMP))
+endif
+
+.PHONY: help demo test test-long check generate bench clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+	@echo 'targets: demo test test-long check generate bench clean'
+
+demo: $(STAMP)
+	@$(DEMO) $(ARGS)
+
+test: $(STAMP)
+	@$(RUN) -m pytest -n 2 -m "not long" $(ARGS)
+
+test-long: $(STAMP)
+	@$(RUN) -m pytest -n 2 $(ARGS)
+
+check: $(STAMP)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) -c 'from importlinter.cli import lint_imports_command as lint; lint(["--no-logo"])'
+	$(RUN) -m thunes_cli.cli.generate --check
+
+generate: $(STAMP)
+	$(RUN) -m thunes_cli.cli.generate
+
+bench: $(STAMP)
+	@$(RUN) -m benchmarks $(ARGS)
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A .venv that runs is brought up to date, not made again. A name on PATH may be a shim that cannot run, so each
+# candidate is asked for its version.
+RECENT := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+
+$(STAMP): pyproject.toml constraints.txt
+	@if test -n "$(PYTHON)"; then \
+	  "$(PYTHON)" $(RECENT) || { echo 'PYTHON=$(PYTHON) is not Python 3.11 or newer' >&2; exit 1; }; found="$(PYTHON)"; \
+	elif $(RUN) $(RECENT); then found=; \
+	else \
+	  for python in python3 python3.13 python3.12 python3.11; do \
+	    if "$$python" $(RECENT); then found=$$python; break; fi; \
+	  done; \
+	  test -n "$$found" || { \
+	    echo 'THUNES needs Python 3.11 or newer and found none; try: make PYTHON=/path/to/python3.11' >&2; exit 1; }; \
+	fi; \
+	test -z "$$found" || { \
+	  echo "making .venv with $$found (once; a minute or two)"; \
+	  "$$found" -m venv --clear .venv || { echo 'on Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }; }
+	@$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(RUN) -m compileall -q thunes_cli
+	@pwd -P > $@
