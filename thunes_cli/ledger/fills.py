@@ -112,3 +112,9 @@ def realized_since(connection: sqlite3.Connection, moment: datetime, *, after_fi
         "SELECT realized FROM fills WHERE traded_at >= ? AND id > ?", (to_text(moment), after_fill)
     ).fetchall()
     return sum((Decimal(row["realized"]) for row in rows), Decimal(0))
+
+
+def fees_since(connection: sqlite3.Connection, moment: datetime) -> Decimal:
+    """Fees in quote of the fills traded since a market time."""
+    rows = connection.execute("SELECT fee_quote FROM fills WHERE traded_at >= ?", (to_text(moment),)).fetchall()
+    return sum((Decimal(row["fee_quote"]) for row in rows), Decimal(0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 from thunes_cli.audit.events import Event
@@ -61,9 +62,14 @@ def state_of(report: OrderReport) -> OrderState:
     return _STATES.get(report.status, OrderState.ACKED)
 
 
-def is_ours(order: Order, report: OrderReport) -> bool:
-    """Whether an answer fits what was sent; client ids are unique only among open orders."""
+def is_ours(order: Order, report: OrderReport, *, slack: timedelta) -> bool:
+    """Whether an answer fits what was sent; client ids are unique only among open orders.
+
+    ``slack`` is how much earlier than our own note of it (market time) the exchange may say it got the order.
+    """
     if (report.client_order_id, report.symbol, report.side) != (order.client_order_id, order.symbol, order.side):
+        return False
+    if report.time < order.created_at - slack:
         return False
     if order.requested_base is not None:
         return report.orig_qty == order.requested_base

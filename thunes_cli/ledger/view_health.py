@@ -1,0 +1,115 @@
+"""The rows that tell whether all is well, read together. What they mean is judged in :mod:`thunes_cli.ops.health`."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from thunes_cli.clock import from_text, utc_midnight
+from thunes_cli.ledger import bans, breakers, controls, daemon, fills, known, orders, outbox, positions
+from thunes_cli.model import Position
+from thunes_cli.process import boot_id
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """The last comparison with the exchange."""
+
+    at: datetime
+    clean: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HardExit:
+    """An open position that is to be sold and could not be yet.
+
+    ``attempts`` counts orders; ``alerted``: the operator was told that it is blocked.
+    """
+
+    position: Position
+    attempts: int
+    alerted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRows:
+    """One snapshot. ``limits`` and ``feed`` are what the daemon recorded, empty before it ever did.
+
+    ``ban_left_s`` is what is left of a ban in force.
+    """
+
+    daemon: daemon.DaemonRow | None
+    jobs: tuple[daemon.JobRow, ...]
+    kill_switch: controls.KillSwitch
+    frozen: tuple[controls.Freeze, ...]
+    breaker: breakers.BreakerStatus
+    ban: bans.Ban | None
+    ban_left_s: float
+    limits: Mapping[str, Any]
+    feed: Mapping[str, Any]
+    feed_at: datetime | None
+    positions: tuple[Position, ...]
+    hard_exits: tuple[HardExit, ...]
+    daily_pnl: Decimal
+    unfinished: tuple[orders.Sending, ...]
+    reconciled: Reconciled | None
+    audit_head: outbox.Head
+    audit_outbox: int
+
+
+def read_health(connection: sqlite3.Connection, *, now: datetime, wall: datetime) -> HealthRows:
+    """Everything ``thunes status`` needs; ``now`` is market time."""
+    limits = known.read_known(connection, known.LIMITS)
+    feed = known.read_known(connection, known.FEED)
+    values = limits[0] if limits else {}
+    held = tuple(positions.open_positions(connection))
+    clocks = {"monotonic": time.monotonic(), "boot": boot_id()}
+    ban = bans.active_ban(connection, wall=wall, **clocks)
+    return HealthRows(
+        daemon=daemon.read_daemon(connection),
+        jobs=tuple(daemon.last_runs(connection)),
+        kill_switch=controls.read_kill_switch(connection),
+        frozen=tuple(controls.frozen_symbols(connection).values()),
+        breaker=breakers.breaker_status(connection, wall, limits=breaker_limits(values), **clocks),
+        ban=ban,
+        ban_left_s=ban.left_s(wall=wall, **clocks) if ban is not None else 0.0,
+        limits=values,
+        feed=feed[0] if feed else {},
+        feed_at=feed[1] if feed else None,
+        positions=held,
+        hard_exits=_hard_exits(connection, held),
+        daily_pnl=fills.realized_since(connection, utc_midnight(now)),
+        unfinished=tuple(orders.unfinished(connection)),
+        reconciled=_last_reconcile(connection),
+        audit_head=outbox.read_head(connection),
+        audit_outbox=outbox.outbox_size(connection),
+    )
+
+
+def breaker_limits(limits: Mapping[str, Any]) -> breakers.BreakerLimits:
+    """The breaker's settings as the daemon recorded them, or the defaults."""
+    usual = breakers.BreakerLimits()
+    return breakers.BreakerLimits(
+        fail_max=int(limits.get("breaker_fail_max", usual.fail_max)),
+        window_s=float(limits.get("breaker_window_seconds", usual.window_s)),
+        reset_s=float(limits.get("breaker_reset_seconds", usual.reset_s)),
+    )
+
+
+def _hard_exits(connection: sqlite3.Connection, held: tuple[Position, ...]) -> tuple[HardExit, ...]:
+    alerted = {row["key"] for row in connection.execute("SELECT key FROM alert_conditions WHERE kind = 'exit_blocked'")}
+    return tuple(
+        HardExit(position, orders.last_attempt(connection, position.id), position.symbol in alerted)
+        for position in held
+        if position.exit_wanted is not None and position.exit_problem
+    )
+
+
+def _last_reconcile(connection: sqlite3.Connection) -> Reconciled | None:
+    row = connection.execute("SELECT at, clean FROM reconcile_runs ORDER BY id DESC LIMIT 1").fetchone()
+    return None if row is None else Reconciled(from_text(row["at"]), bool(row["clean"]))

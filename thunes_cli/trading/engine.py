@@ -1,0 +1,196 @@
+"""One signal check: for every symbol, exits first, then at most one entry."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from thunes_cli.audit.journal import Journal
+from thunes_cli.errors import ConfigError
+from thunes_cli.exchange.failures import ExchangeFailure
+from thunes_cli.exchange.filters import MarketFacts
+from thunes_cli.exchange.protocol import Exchange
+from thunes_cli.ledger import orders, positions
+from thunes_cli.ledger.known import save_price
+from thunes_cli.market.feed import Feed, Price
+from thunes_cli.model import ExitReason, Mode, Order, OrderState, Position, Rejection, Side, Signal
+from thunes_cli.risk.exits import exit_reason
+from thunes_cli.risk.rules import Limits
+from thunes_cli.trading.entering import Condition, Entries, Quote
+from thunes_cli.trading.execution import Execution
+from thunes_cli.trading.exiting import Exits
+from thunes_cli.trading.plan import TradingPlan
+from thunes_cli.trading.symbols import SymbolBook
+from thunes_cli.trading.watch import Watch
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What one check made of one symbol; ``reason`` is a rejection, an exit reason or a failure's code."""
+
+    symbol: str
+    candle_open_time: datetime | None = None
+    signal: Side | None = None
+    decision: str = "none"
+    reason: str | None = None
+    client_order_id: str | None = None
+    order_state: OrderState | None = None
+
+
+class Engine:
+    """The trading of one home. Not for concurrent use: checks follow one another."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        exchange: Exchange,
+        feed: Feed,
+        symbols: SymbolBook,
+        execution: Execution,
+        *,
+        plan: TradingPlan,
+        limits: Limits,
+        home: Path,
+    ) -> None:
+        self._journal = journal
+        self._exchange = exchange
+        self._feed = feed
+        self._symbols = symbols
+        self._execution = execution
+        self._plan = plan
+        self._exits = Exits(journal, exchange, symbols, execution)
+        self._entries = Entries(journal, plan, limits, home=home)
+        self._watches: dict[tuple[str, str], Watch] = {}
+        self.mode = Mode.TRADING
+        self.mode_reason = ""
+        self.skew = timedelta(0)
+
+    def signal_check(self) -> list[Tick]:
+        """Check SYMBOLS ∪ symbols with a position (exits only). A symbol that fails does not stop the others."""
+        held = self._open_positions()
+        ticks = []
+        for symbol in [*self._plan.symbols, *sorted(held.keys() - set(self._plan.symbols))]:
+            try:
+                ticks.append(self._check(symbol, held.get(symbol)))
+            except ExchangeFailure as error:
+                _log.warning("check failed: symbol=%s why=%s", symbol, error)
+                ticks.append(Tick(symbol, reason=error.code))
+            except ConfigError as error:
+                _log.error("check failed: symbol=%s why=%s", symbol, error)
+                ticks.append(Tick(symbol, reason=error.code))
+        return ticks
+
+    def stop_check(self) -> None:
+        """Look at the last price of every position: stops, and exits that are wanted already."""
+        for symbol, position in self._open_positions().items():
+            try:
+                self._leave_if_wanted(position, self._price(symbol), signals=())
+            except ExchangeFailure as error:
+                _log.warning("stop check failed: symbol=%s why=%s", symbol, error)
+
+    def _open_positions(self) -> dict[str, Position]:
+        with self._journal.read() as connection:
+            return {position.symbol: position for position in positions.open_positions(connection)}
+
+    def _check(self, symbol: str, position: Position | None) -> Tick:
+        if position is None:
+            return self._consider_entry(symbol, self._observe(symbol, self._plan.strategy))
+        try:
+            watch = self._observe(symbol, position.strategy)
+        except (ConfigError, ExchangeFailure) as error:
+            # Without candles there are no signals, but the stop and a wish that stands need only a price.
+            _log.warning("no signals: symbol=%s why=%s", symbol, error)
+            watch = None
+        return self._check_position(position, watch)
+
+    def _check_position(self, position: Position, watch: Watch | None) -> Tick:
+        signals = watch.signals if watch is not None else ()
+        order = self._leave_if_wanted(position, self._price(position.symbol), signals=signals)
+        with self._journal.read() as connection:
+            fresh = positions.read_position(connection, position.id)
+        signal = watch.signal if watch is not None else None
+        tick = Tick(
+            position.symbol,
+            candle_open_time=watch.latest.open_time if watch is not None and watch.latest else None,
+            signal=signal.side if signal else None,
+            reason=fresh.exit_wanted or (order.reason if order else None),
+            client_order_id=order.client_order_id if order else None,
+            order_state=order.state if order else None,
+        )
+        if signal is None or signal.side is Side.SELL or order is not None or watch is None:
+            return tick
+        return self._consider_entry(position.symbol, watch)
+
+    def _leave_if_wanted(self, position: Position, price: Price, *, signals: Sequence[Signal]) -> Order | None:
+        wanted = position.exit_wanted
+        if wanted is None:
+            wanted = exit_reason(position, price=price.value, signals=signals)
+            if wanted is None:
+                return None
+            self._exits.want(position, wanted, price=price.value if wanted is ExitReason.STOP_LOSS else None)
+        with self._journal.read() as connection:
+            position = positions.read_position(connection, position.id)
+        return self._exits.attempt(position, price=price.value)
+
+    def _consider_entry(self, symbol: str, watch: Watch) -> Tick:
+        latest, signal = watch.latest, watch.signal
+        tick = Tick(
+            symbol, candle_open_time=latest.open_time if latest else None, signal=signal.side if signal else None
+        )
+        if signal is None or signal.side is Side.SELL:
+            return tick
+        with self._journal.read() as connection:
+            existing = orders.order_of_signal(connection, signal.id)
+        if existing is not None:
+            return _with_order(tick, existing)
+        entry = self._entries.decide(signal, self._quote(symbol), self._condition(symbol))
+        if entry.order is None:
+            reason: Rejection | None = entry.decision.reason
+            return Tick(symbol, tick.candle_open_time, tick.signal, "rejected", reason)
+        order = entry.order
+        if order.state is OrderState.INTENT:
+            order = self._execution.execute(order)
+        return _with_order(tick, order)
+
+    def _condition(self, symbol: str) -> Condition:
+        exits_only = None
+        if self.mode is not Mode.TRADING:
+            exits_only = self.mode_reason or self.mode.value
+        elif symbol not in self._plan.symbols:
+            exits_only = "not in SYMBOLS"
+        return Condition(skew=self.skew, exits_only=exits_only)
+
+    def _quote(self, symbol: str) -> Quote:
+        price = self._price(symbol)
+        facts = MarketFacts(last_price=price.value, average_price=self._exchange.average_price(symbol))
+        return Quote(rules=self._symbols.rules(symbol), facts=facts, at=price.at)
+
+    def _price(self, symbol: str) -> Price:
+        price = self._feed.last_price(symbol)
+        with self._journal.change() as change:
+            save_price(change.connection, symbol, price.value, at=price.at)
+        return price
+
+    def _observe(self, symbol: str, strategy: str) -> Watch:
+        watch = self._watches.get((symbol, strategy))
+        if watch is None:
+            watch = Watch(symbol, strategy, self._plan.strategy_params)
+        watch.observe(self._feed.closed_candles(symbol, needed=watch.candles_needed))
+        self._watches[symbol, strategy] = watch
+        return watch
+
+
+def _with_order(tick: Tick, order: Order) -> Tick:
+    return Tick(
+        tick.symbol,
+        tick.candle_open_time,
+        tick.signal,
+        decision="approved",
+        client_order_id=order.client_order_id,
+        order_state=order.state,
+    )

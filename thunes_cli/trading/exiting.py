@@ -1,0 +1,196 @@
+"""Leaving a position: the wish stands until it is fulfilled, one attempt at a time, never more than what is held."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from datetime import datetime
+from decimal import Decimal
+
+from thunes_cli.audit.events import Event
+from thunes_cli.audit.journal import Change, Journal
+from thunes_cli.exchange.failures import ExchangeFailure
+from thunes_cli.exchange.filters import MarketFacts, SymbolRules, shape_market_sell
+from thunes_cli.exchange.protocol import Exchange
+from thunes_cli.ledger import alerts, orders, positions
+from thunes_cli.ledger.identity import take_client_order_id
+from thunes_cli.model import ExitReason, Order, OrderState, Position, PositionStatus, Side, plain
+from thunes_cli.process import this_process
+from thunes_cli.risk.exits import BLOCKED_AFTER, back_off
+from thunes_cli.risk.wire import wire_refusal
+from thunes_cli.trading.booking import close_if_sold, tell_stop
+from thunes_cli.trading.execution import Execution
+from thunes_cli.trading.symbols import SymbolBook
+
+_log = logging.getLogger(__name__)
+
+
+class Exits:
+    """Sells positions that want to be left."""
+
+    def __init__(self, journal: Journal, exchange: Exchange, symbols: SymbolBook, execution: Execution) -> None:
+        self._journal = journal
+        self._exchange = exchange
+        self._symbols = symbols
+        self._execution = execution
+
+    def want(self, position: Position, reason: ExitReason, *, price: Decimal | None = None) -> bool:
+        """Set the wish; the first reason stays. False when it is set already."""
+        with self._journal.change() as change:
+            if not positions.want_exit(change.connection, position.id, reason, since=change.at):
+                return False
+            change.record(
+                Event.EXIT_WANTED,
+                symbol=position.symbol,
+                position=position.id,
+                reason=reason,
+                price=price,
+                stop_price=position.stop_price,
+                entry_price=position.entry_price,
+            )
+            if reason is ExitReason.STOP_LOSS and price is not None:
+                tell_stop(change, position, price)
+            return True
+
+    def attempt(self, position: Position, *, price: Decimal | None) -> Order | None:
+        """One attempt when one is due; the order as it ended (or not), None when none was made.
+
+        Args:
+            position: one with ``exit_wanted``.
+            price: the last price; None asks the exchange.
+        """
+        with self._journal.read() as connection:
+            clock = self._journal.clock
+            if not _due(connection, position, clock.wall()) or wire_refusal(connection, clock) is not None:
+                return None
+        try:
+            amount = self._sellable_amount(position, price)
+        except ExchangeFailure as error:
+            _log.warning("exit waits: symbol=%s why=%s", position.symbol, error)
+            return None
+        order = None if amount is None else self._intend(position, amount)
+        if order is None:
+            return None
+        order = self._execution.execute(order)
+        self._after(position, order)
+        return order
+
+    def _sellable_amount(self, position: Position, price: Decimal | None) -> Decimal | None:
+        """What one SELL can carry now; None, with the reason written down, when the exchange would take nothing."""
+        rules = self._rules(position.symbol)
+        if rules is None or not rules.tradable:
+            self._hold_back(position, f"the symbol is {'delisted' if rules is None else rules.status}")
+            return None
+        facts = self._facts(position.symbol, price)
+        shaped = shape_market_sell(rules, position.quantity, facts)
+        if shaped.failure is None:
+            return shaped.amount
+        self._unsellable(position, rules, facts, why=f"{shaped.failure.message}: {shaped.failure.detail}")
+        return None
+
+    def _rules(self, symbol: str) -> SymbolRules | None:
+        """Fresh when the last word was "not tradable": that is how a halt is seen to end."""
+        rules = self._symbols.rules(symbol)
+        if rules is None or not rules.tradable:
+            rules = self._symbols.refresh([symbol]).get(symbol)
+        return rules
+
+    def _facts(self, symbol: str, price: Decimal | None) -> MarketFacts:
+        last = self._exchange.last_price(symbol) if price is None else price
+        return MarketFacts(last_price=last, average_price=self._exchange.average_price(symbol))
+
+    def _intend(self, position: Position, amount: Decimal) -> Order | None:
+        try:
+            with self._journal.change(drain=False) as change:
+                connection = change.connection
+                fresh = positions.read_position(connection, position.id)
+                if fresh.status is not PositionStatus.OPEN or fresh.quantity != position.quantity:
+                    return None
+                attempt = orders.last_attempt(connection, position.id) + 1
+                order = orders.insert_intent(
+                    connection,
+                    orders.NewOrder(
+                        client_order_id=take_client_order_id(connection, Side.SELL),
+                        exchange_epoch=fresh.exchange_epoch,
+                        symbol=fresh.symbol,
+                        base=fresh.base,
+                        quote=fresh.quote,
+                        side=Side.SELL,
+                        strategy=fresh.strategy,
+                        stop_loss_pct=fresh.stop_loss_pct,
+                        requested_base=amount,
+                        position_id=fresh.id,
+                        attempt=attempt,
+                        reason=fresh.exit_wanted,
+                    ),
+                    at=change.at,
+                    owner=this_process(),
+                )
+                change.record(
+                    Event.ORDER_INTENT,
+                    symbol=order.symbol,
+                    side=order.side,
+                    client_order_id=order.client_order_id,
+                    position=fresh.id,
+                    attempt=attempt,
+                    quantity=amount,
+                    reason=fresh.exit_wanted,
+                )
+                return order
+        except sqlite3.IntegrityError:
+            return None  # another process got there first: one live order a symbol
+
+    def _after(self, position: Position, order: Order) -> None:
+        """Wait longer after each attempt that did not sell; doubt has no back-off, resolution ends it."""
+        if order.state is OrderState.FILLED or order.state.live:
+            return
+        why = order.error or f"order {order.client_order_id} ended {order.state}"
+        assert order.attempt is not None
+        with self._journal.change() as change:
+            self._delay(change, position, failed=order.attempt, why=why)
+
+    def _hold_back(self, position: Position, why: str) -> None:
+        """No attempt now: it could not be executed."""
+        with self._journal.change() as change:
+            failed = orders.last_attempt(change.connection, position.id) + 1
+            self._delay(change, position, failed=max(failed, BLOCKED_AFTER), why=why)
+
+    def _delay(self, change: Change, position: Position, *, failed: int, why: str) -> None:
+        connection = change.connection
+        if positions.read_position(connection, position.id).status is not PositionStatus.OPEN:
+            return
+        until = change.at_wall + back_off(failed)
+        positions.set_exit_back_off(connection, position.id, next_try_wall=until, problem=why)
+        if failed < BLOCKED_AFTER:
+            return
+        text = (
+            f"Exit of {position.symbol} is blocked: {why}. {plain(position.quantity)} {position.base} are still held."
+            f" It is tried again. Next: thunes explain position:{position.id}"
+        )
+        new = alerts.raise_alert(
+            connection,
+            "exit_blocked",
+            text,
+            severity=alerts.Severity.CRITICAL,
+            at=change.at,
+            at_wall=change.at_wall,
+            key=position.symbol,
+            lasting=True,
+        )
+        if new:
+            change.record(Event.EXIT_BLOCKED, symbol=position.symbol, position=position.id, attempts=failed, why=why)
+
+    def _unsellable(self, position: Position, rules: SymbolRules, facts: MarketFacts, *, why: str) -> None:
+        """Too small for any SELL: what a sale left over is dust; a whole position stays and says so."""
+        if position.sold_qty > 0:
+            with self._journal.change() as change:
+                fresh = positions.read_position(change.connection, position.id)
+                close_if_sold(change, fresh, rules=rules, price=facts.last_price)
+            return
+        self._hold_back(position, why)
+
+
+def _due(connection: sqlite3.Connection, position: Position, wall: datetime) -> bool:
+    if position.exit_next_try_wall is not None and wall < position.exit_next_try_wall:
+        return False
+    return orders.live_order(connection, position.symbol) is None

@@ -1,0 +1,188 @@
+"""Finding out what became of an order, by asking and never by sending again.
+
+A negative is believed only with proof: the exchange's clock is past the order's last valid instant by a margin, as
+much has gone by on our own monotonic clock, three answers "no such order" lie at least two seconds apart, and the
+exchange's list of orders since then does not hold it. Any other answer proves nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+from thunes_cli.audit.events import Event
+from thunes_cli.audit.journal import Journal
+from thunes_cli.clock import from_ms, to_text
+from thunes_cli.exchange.failures import ExchangeFailure
+from thunes_cli.exchange.protocol import Exchange
+from thunes_cli.ledger import orders
+from thunes_cli.ledger.orders import Sending
+from thunes_cli.model import Order, OrderReport, OrderState
+from thunes_cli.process import boot_id, is_alive, this_process
+from thunes_cli.risk.wire import wire_refusal
+from thunes_cli.trading.booking import book, is_ours
+from thunes_cli.trading.evidence import gather
+from thunes_cli.trading.symbols import SymbolBook
+from thunes_cli.trading.time_fit import answer_slack
+
+_log = logging.getLogger(__name__)
+
+ABSENCES_NEEDED = 3
+ABSENCE_DISTANCE = timedelta(seconds=2)
+RETRY = timedelta(seconds=1)
+
+
+class Resolver:
+    """Brings unfinished orders to their end. One pass is quick; what must be waited for is written down."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        exchange: Exchange,
+        symbols: SymbolBook,
+        *,
+        margin: timedelta,
+        max_daily_loss: Decimal,
+        in_flight: Callable[[], frozenset[int]] = frozenset,
+    ) -> None:
+        self._journal = journal
+        self._exchange = exchange
+        self._symbols = symbols
+        self._margin = margin
+        self._max_daily_loss = max_daily_loss
+        self._in_flight = in_flight
+        self._began_mono = journal.clock.monotonic()
+
+    def adopt(self) -> int:
+        """Take over what dead processes left: an INTENT was never sent, a SENT may have been. Returns how many."""
+        adopted = 0
+        with self._journal.read() as connection:
+            sendings = orders.unfinished(connection)
+        for sending in sendings:
+            if not self._abandoned(sending):
+                continue
+            if sending.order.state is OrderState.INTENT:
+                adopted += self._move(sending.order, OrderState.NOT_PLACED, why="its process ended before sending it")
+            elif sending.order.state is OrderState.SENT:
+                adopted += self._move(sending.order, OrderState.UNKNOWN, why="its process ended before the answer")
+        return adopted
+
+    def resolve_due(self) -> int:
+        """Adopt, then ask once for every order whose time has come; returns how many are still unresolved."""
+        self.adopt()
+        wall = self._journal.clock.wall()
+        with self._journal.read() as connection:
+            blocked = wire_refusal(connection, self._journal.clock) is not None
+            sendings = orders.unfinished(connection)
+        asked = {OrderState.UNKNOWN, OrderState.ACKED}
+        for sending in sendings:
+            due = sending.next_try_wall is None or sending.next_try_wall <= wall
+            if due and not blocked and sending.order.state in asked:
+                self._resolve(sending)
+        with self._journal.read() as connection:
+            return orders.count_unresolved(connection)
+
+    def _abandoned(self, sending: Sending) -> bool:
+        if sending.order.id in self._in_flight():
+            return False
+        owner = sending.owner
+        return owner is None or owner == this_process() or not is_alive(owner)
+
+    def _resolve(self, sending: Sending) -> None:
+        order = sending.order
+        try:
+            report = self._exchange.order(order.symbol, order.client_order_id)
+            if report is not None and is_ours(order, report, slack=answer_slack(self._journal.clock)):
+                self._book(order, report)
+            elif report is None:
+                self._count_absence(sending)
+            else:
+                self._postpone(order, "the exchange's order of that id is not the one we sent")
+        except ExchangeFailure as error:
+            self._postpone(order, error.message)
+
+    def _book(self, order: Order, report: OrderReport) -> None:
+        evidence = gather(self._exchange, self._journal, order, report)
+        rules = self._symbols.known(order.symbol)
+        with self._journal.change() as change:
+            after = book(change, order.id, evidence, rules=rules, max_daily_loss=self._max_daily_loss)
+            if after.state.live:
+                orders.postpone(change.connection, order.id, next_try_wall=change.at_wall + RETRY)
+        _log.info("order resolved: client_order_id=%s state=%s", order.client_order_id, after.state)
+
+    def _count_absence(self, sending: Sending) -> None:
+        mono, boot = self._journal.clock.monotonic(), boot_id()
+        fresh = sending.last_absence_mono is None or sending.last_absence_boot != boot
+        if not fresh and mono - (sending.last_absence_mono or 0.0) < ABSENCE_DISTANCE.total_seconds():
+            self._postpone(sending.order, "too soon to count again")
+            return
+        absences = 1 if fresh else sending.absences + 1
+        if absences >= ABSENCES_NEEDED and self._proof_is_due(sending, mono) and not self._listed(sending.order):
+            self._move(
+                sending.order, OrderState.NOT_PLACED, why=f"proven: {absences} answers that there is no such order"
+            )
+            return
+        with self._journal.change() as change:
+            orders.note_absence(
+                change.connection,
+                sending.order.id,
+                absences=absences,
+                mono=mono,
+                boot=boot,
+                next_try_wall=change.at_wall + ABSENCE_DISTANCE,
+            )
+
+    def _proof_is_due(self, sending: Sending, mono: float) -> bool:
+        """Whether the order could no longer be accepted, by the exchange's clock and by our own."""
+        order = sending.order
+        assert order.sent_timestamp_ms is not None
+        assert order.recv_window_ms is not None
+        span = timedelta(milliseconds=order.recv_window_ms) + self._margin
+        if self._exchange.server_time() <= from_ms(order.sent_timestamp_ms) + span:
+            return False
+        # A monotonic reading of an earlier boot says nothing; then the time since our own start must do.
+        began = self._began_mono if sending.sent_boot != boot_id() else (sending.sent_mono or self._began_mono)
+        return mono - began > span.total_seconds()
+
+    def _listed(self, order: Order) -> bool:
+        """Whether the exchange's list of orders since it was sent holds it after all; then it is booked."""
+        assert order.sent_timestamp_ms is not None
+        start = from_ms(order.sent_timestamp_ms) - answer_slack(self._journal.clock)
+        for report in self._exchange.orders(order.symbol, start=start):
+            if report.client_order_id == order.client_order_id:
+                self._book(order, report)
+                return True
+        return False
+
+    def _postpone(self, order: Order, why: str) -> None:
+        _log.info("order still unresolved: client_order_id=%s why=%s", order.client_order_id, why)
+        with self._journal.change() as change:
+            orders.postpone(change.connection, order.id, next_try_wall=change.at_wall + RETRY)
+
+    def _move(self, order: Order, to: OrderState, *, why: str) -> bool:
+        """Compare-and-set from the state that was seen; False when somebody was quicker."""
+        negative = to is OrderState.NOT_PLACED
+        with self._journal.change() as change:
+            moved = orders.change_state(
+                change.connection,
+                order.id,
+                expected=(order.state,),
+                to=to,
+                at=change.at,
+                error=why,
+                next_try_wall=None if negative else to_text(change.at_wall),
+            )
+            if moved:
+                change.record(
+                    Event.ORDER_NOT_PLACED if negative else Event.ORDER_UNKNOWN,
+                    symbol=order.symbol,
+                    side=order.side,
+                    client_order_id=order.client_order_id,
+                    why=why,
+                    signal_id=order.signal_id,
+                    position=order.position_id,
+                    attempt=order.attempt,
+                )
+        return moved
