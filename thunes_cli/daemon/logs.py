@@ -1,0 +1,121 @@
+"""Where a daemon's log goes: stderr, and ``<home>/thunes.log``, rotating, readable by its owner only.
+
+Lines are made for grep: ``time level logger: what: key=value ...``, or one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import logging.handlers
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from thunes_cli.clock import to_text
+from thunes_cli.config.secrets import RedactingFilter, Secret
+
+LARGEST_BYTES = 10 * 1024 * 1024
+KEPT = 5
+_QUIET = ("apscheduler", "asyncio", "urllib3", "requests", "binance", "aiohttp", "tzlocal")
+
+
+class _TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        head, _, rest = text.partition("\n")  # a message from outside must not be able to forge a line
+        return head if not rest else head + "\n" + "\n".join(f"    {line}" for line in rest.splitlines())
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - the base's name
+        del datefmt
+        return _time(record)
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        document: dict[str, Any] = {
+            "ts": _time(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        trace = record.exc_text or (self.formatException(record.exc_info) if record.exc_info else None)
+        if trace:
+            document["traceback"] = trace
+        return json.dumps(document)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return to_text(datetime.fromtimestamp(record.created, tz=UTC))
+
+
+class _PrivateRotatingFile(logging.handlers.RotatingFileHandler):
+    def _open(self) -> Any:
+        return open(
+            self.baseFilename,
+            self.mode,
+            encoding="utf-8",
+            errors="backslashreplace",
+            opener=lambda name, flags: os.open(name, flags | os.O_CLOEXEC, 0o600),
+        )
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base's name
+        """A full disk must not fill stderr with tracebacks: stderr has the record itself."""
+
+
+def _formatter(log_format: str) -> logging.Formatter:
+    if log_format == "json":
+        return _JsonFormatter()
+    return _TextFormatter("%(asctime)s %(levelname)-8s %(name)s: %(message)s")
+
+
+@contextlib.contextmanager
+def logging_to(
+    log_file: Path,
+    *,
+    level: str,
+    log_format: str,
+    secrets: Sequence[Secret],
+    stderr: TextIO | None,
+) -> Iterator[RedactingFilter]:
+    """Send log records to stderr and the file while the block runs; then everything is as it was.
+
+    Args:
+        log_file: the home's ``thunes.log``; when it cannot be opened, stderr says so and is all there is.
+        level: DEBUG, INFO, WARNING or ERROR.
+        log_format: ``text`` or ``json``.
+        secrets: taken out of everything that is written; more can be added to the filter that is yielded.
+        stderr: None where something else shows what happens (a live view).
+    """
+    redact = RedactingFilter(secrets)
+    handlers: list[logging.Handler] = [] if stderr is None else [logging.StreamHandler(stderr)]
+    problem = None
+    try:
+        handlers.append(_PrivateRotatingFile(log_file, maxBytes=LARGEST_BYTES, backupCount=KEPT))
+    except OSError as error:
+        problem = f"{log_file}: {error.strerror}"
+    for handler in handlers:
+        handler.setFormatter(_formatter(log_format))
+        handler.addFilter(redact)
+    root = logging.getLogger()
+    before = root.level
+    quiet = {name: logging.getLogger(name).level for name in _QUIET}
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    root.setLevel(level)
+    for handler in handlers:
+        root.addHandler(handler)
+    try:
+        if problem is not None:
+            logging.getLogger(__name__).warning("no log file: %s", problem)
+        yield redact
+    finally:
+        for handler in handlers:
+            root.removeHandler(handler)
+            handler.close()
+        root.setLevel(before)
+        for name, old in quiet.items():
+            logging.getLogger(name).setLevel(old)

@@ -1,0 +1,71 @@
+"""The one thread that trades: jobs run on it one after the other, in the order in which they came.
+
+It is a daemon thread: when the operator insists on leaving at once, a step that hangs in a socket does not keep the
+process alive. Whatever it leaves unfinished is what a kill -9 would leave, and is taken up at the next start.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Runs one job at a time; a job that still waits or runs is not taken a second time."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._waiting: deque[tuple[str, Callable[[], None]]] = deque()
+        self._running: str | None = None
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="trading", daemon=True)
+        self._thread.start()
+
+    def submit(self, name: str, step: Callable[[], None]) -> bool:
+        """Queue a step under its job's name; False when that job waits or runs already, or after :meth:`close`."""
+        with self._condition:
+            if self._closed or name == self._running or any(name == other for other, _ in self._waiting):
+                return False
+            self._waiting.append((name, step))
+            self._condition.notify_all()
+            return True
+
+    @property
+    def running(self) -> str | None:
+        """The job in flight."""
+        with self._condition:
+            return self._running
+
+    def close(self) -> None:
+        """Take no more steps and forget those that wait; the one in flight goes on."""
+        with self._condition:
+            self._closed = True
+            self._waiting.clear()
+            self._condition.notify_all()
+
+    def finished(self, wait_seconds: float) -> bool:
+        """Whether the step in flight has ended after :meth:`close`, waiting at most so long."""
+        self._thread.join(wait_seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._closed or self._waiting)
+                if self._closed:
+                    return
+                self._running, step = self._waiting.popleft()
+            started = time.monotonic()
+            try:
+                step()
+            except Exception:  # a step reports its own failures; this is the net below
+                log.exception("job_crashed job=%s after_s=%.3f", self._running, time.monotonic() - started)
+            finally:
+                with self._condition:
+                    self._running = None
+                    self._condition.notify_all()
