@@ -12,6 +12,7 @@ ClientOrderId = NewType("ClientOrderId", str)
 SignalId = NewType("SignalId", str)
 
 ZERO = Decimal(0)
+_RATIO_UNIT = Decimal("1e-12")  # averages are rounded here; the exchange's own prices have eight decimals at most
 
 
 def plain(value: Decimal) -> str:
@@ -325,12 +326,12 @@ class Position:
     @property
     def entry_price(self) -> Decimal:
         """Average price paid, fees not included; zero before the first fill."""
-        return self.bought_quote / self.bought_qty if self.bought_qty else ZERO
+        return (self.bought_quote / self.bought_qty).quantize(_RATIO_UNIT) if self.bought_qty else ZERO
 
     @property
     def exit_price(self) -> Decimal | None:
         """Average price received, or None before the first sale."""
-        return self.sold_quote / self.sold_qty if self.sold_qty else None
+        return (self.sold_quote / self.sold_qty).quantize(_RATIO_UNIT) if self.sold_qty else None
 
     @property
     def stop_price(self) -> Decimal:
