@@ -207,6 +207,23 @@ def test_a_source_between_two_others_wins_by_its_place(tmp_path: Path, write: Wr
     assert settings.origin("BINANCE_API_KEY") == "vault:kv/thunes"
 
 
+def test_a_strategy_of_somebody_elses_gets_the_settings_that_bear_its_name(tmp_path: Path, write: Write) -> None:
+    """And nobody else's: not the keys, not another program's password."""
+    write("STRATEGY=break-out\nBREAK_OUT_CANDLES=30\nDATABASE_PASSWORD=x\nSMA_FAST=5\n")
+
+    params = load_settings(tmp_path, {"BREAK_OUT_EDGE": "2", "BREAK_OUT_EMPTY": ""}).settings.strategy_params
+
+    assert params == {
+        "SMA_FAST": 5,
+        "SMA_SLOW": 50,
+        "RSI_PERIOD": 14,
+        "RSI_OVERSOLD": Decimal(30),
+        "RSI_OVERBOUGHT": Decimal(70),
+        "BREAK_OUT_CANDLES": "30",
+        "BREAK_OUT_EDGE": "2",
+    }
+
+
 class TestRelaxed:
     """A start that may only sell: a bad setting must not keep what is held from being sold."""
 

@@ -19,7 +19,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Values by the names of our settings, and what is wrong with the source itself."""
+    """Values by name, those of other programs included, and what is wrong with the source itself."""
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()

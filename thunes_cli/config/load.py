@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +73,7 @@ def load_settings(
     entries: dict[str, Entry] = {}
     for layer in layers:
         for name, entry in layer.entries.items():
-            if name in NAMES:
-                entries.setdefault(name, entry)
+            entries.setdefault(name, entry)
     settings, wrong = _build(entries)
     suspects = {name for fault in wrong for name in fault.settings}
     together = [fault for fault in check_limits(settings) if not suspects.intersection(fault.settings)]
@@ -99,8 +99,12 @@ def _build(entries: Mapping[str, Entry]) -> tuple[Settings, list[Fault]]:
 
 
 def _settings(entries: Mapping[str, Entry]) -> Settings:
-    values: dict[str, Any] = {name.lower(): entry.text for name, entry in entries.items()}
-    return Settings(**values).with_origins({name: entry.origin for name, entry in entries.items()})
+    ours = {name: entry for name, entry in entries.items() if name in NAMES}
+    values: dict[str, Any] = {name.lower(): entry.text for name, entry in ours.items()}
+    settings = Settings(**values)
+    prefix = re.sub(r"\W", "_", settings.strategy).upper() + "_"
+    extras = {name: entry.text for name, entry in entries.items() if name.startswith(prefix) and name not in ours}
+    return settings.with_origins({name: entry.origin for name, entry in ours.items()}, strategy_extras=extras)
 
 
 def _fall_back(entries: Mapping[str, Entry], *, without: set[str], environment: Environment | None) -> Settings:

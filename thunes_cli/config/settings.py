@@ -39,6 +39,7 @@ from thunes_cli.model import Environment
 
 LONGEST_AVERAGE = 900  # a request answers at most 1000 candles, and a strategy needs some to warm up
 DEFAULT_ORIGIN = "default"
+_STRATEGY_SETTINGS = ("SMA_FAST", "SMA_SLOW", "RSI_PERIOD", "RSI_OVERSOLD", "RSI_OVERBOUGHT")
 
 
 def _setting(default: Any, meaning: str, *, unit: str = "", **limits: Any) -> Any:
@@ -126,7 +127,7 @@ class TradingSettings(_Chapter):
         Decimal(12), "Spent on each entry; must still be sellable after a stop.", unit="quote asset", gt=0
     )
     strategy: StrategyName = _setting(
-        "rsi", "`rsi`, `sma`, or the name of an installed `thunes.strategies` entry point."
+        "rsi", "`rsi`, `sma`, or an installed entry point of `thunes.strategies`; its own settings begin with its name."
     )
     sma_fast: int = _setting(20, "The quicker moving average.", unit="candles", ge=1, le=LONGEST_AVERAGE)
     sma_slow: int = _setting(50, "The slower moving average.", unit="candles", ge=2, le=LONGEST_AVERAGE)
@@ -212,6 +213,7 @@ class Settings(SimulatorSettings, UpkeepSettings, RiskSettings, TradingSettings,
     """The settings in force, immutable, and where each came from."""
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    _strategy_extras: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @property
     def origins(self) -> MappingProxyType[str, str]:
@@ -226,10 +228,16 @@ class Settings(SimulatorSettings, UpkeepSettings, RiskSettings, TradingSettings,
         """The value of a setting by its name in capitals."""
         return getattr(self, name.lower())
 
-    def with_origins(self, origins: dict[str, str]) -> Settings:
-        """The same settings, knowing where they came from."""
+    @property
+    def strategy_params(self) -> dict[str, Any]:
+        """What strategies read: ours, and those whose names begin with the strategy's own (``BREAKOUT_CANDLES``)."""
+        return {name: self.value(name) for name in _STRATEGY_SETTINGS} | self._strategy_extras
+
+    def with_origins(self, origins: dict[str, str], *, strategy_extras: dict[str, str] | None = None) -> Settings:
+        """The same settings, knowing where they came from, and the parameters of somebody else's strategy."""
         copy = self.model_copy()
         copy._origins = dict(origins)  # noqa: SLF001 - our own private attribute, on a copy
+        copy._strategy_extras = dict(strategy_extras or {})  # noqa: SLF001 - as above
         return copy
 
 

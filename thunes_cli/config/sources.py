@@ -18,8 +18,9 @@ Source = Callable[[Place, Collection[str]], Layer]
 
 
 def from_environment(place: Place, names: Collection[str]) -> Layer:
-    """The process's environment; an empty variable counts as unset."""
-    found = ((name, place.environ.get(name, "").strip()) for name in names)
+    """The process's environment; an empty variable counts as unset, and other programs' variables are their own."""
+    del names
+    found = ((name, value.strip()) for name, value in place.environ.items())
     return Layer({name: Entry(text, ENVIRONMENT) for name, text in found if text})
 
 
