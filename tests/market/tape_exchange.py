@@ -32,7 +32,8 @@ class TapeExchange:
     """Hours since START, except the ``holes``, from ``first`` on; its clock reads ``now``.
 
     A candle that is not over has a volume of UNFINISHED. ``quiet`` hides the open candle while nothing has traded
-    in it; ``late`` holes are filled after having been asked for so many times.
+    in it; ``late`` holes are filled after having been asked for so many times;
+    ``passing`` goes by whenever its clock is asked for.
     """
 
     now: datetime = START
@@ -44,6 +45,8 @@ class TapeExchange:
     price: Decimal = _HUNDRED
     bad: dict[int, Candle] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
+    clock_readings: int = 0
+    passing: timedelta = timedelta(0)
 
     def candles(
         self,
@@ -81,6 +84,8 @@ class TapeExchange:
 
     def server_time(self) -> datetime:
         """The tape's own clock."""
+        self.clock_readings += 1
+        self.now += self.passing
         return self.now
 
     def last_price(self, _symbol: str) -> Decimal:

@@ -109,6 +109,28 @@ def test_a_quiet_market_closes_its_candles_too() -> None:
     assert indexes(feed, 3) == [8, 9, 10]
 
 
+def test_a_candle_that_ends_while_we_ask_is_read_once_more() -> None:
+    """A reading from before the end is not taken for final because the exchange's clock has passed it since."""
+    tape = TapeExchange(passing=MINUTE)
+    feed, _ = watch(tape, hours=10.999, ahead=MINUTE)
+
+    assert indexes(feed, 3) == [8, 9, 10]
+
+
+def test_a_halted_symbol_costs_one_request_a_check() -> None:
+    """While no candle appears, the last known one is not doubted again at every check."""
+    tape = TapeExchange(holes=set(range(10, 99)))
+    feed, hands = watch(tape, hours=12.5)
+    indexes(feed, 3)
+    asked, readings = len(tape.requests), tape.clock_readings
+
+    for _ in range(5):
+        hands.move(HOUR)
+        assert indexes(feed, 3) == [7, 8, 9]
+
+    assert (len(tape.requests), tape.clock_readings) == (asked + 5, readings)
+
+
 def test_at_speed_a_slightly_fast_clock_still_returns_only_final_candles() -> None:
     """At 600 times real time a few milliseconds of error are seconds of market; no unfinished candle slips through."""
     tape = TapeExchange()

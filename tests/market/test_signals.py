@@ -168,6 +168,23 @@ def test_asking_what_a_history_says_leaves_a_running_strategy_alone() -> None:
     assert running.signal_after([]) is None
 
 
+def test_a_history_is_judged_by_its_last_needed_candles_alone() -> None:
+    """However long the history handed over, a strategy is shown the candles it needs and no other."""
+    shown: list[Candle] = []
+
+    class Witness:
+        history_needed = 3
+
+        def update(self, candle: Candle) -> None:
+            shown.append(candle)
+
+    candles = series(range(1, 10))
+
+    SignalSource("witness", "BTCUSDT", factory=lambda _symbol, _params: Witness(), params={}).signal_after(candles)
+
+    assert shown == candles[-3:]
+
+
 def test_candles_must_come_in_the_order_of_time() -> None:
     """A candle shown twice, or out of order, is an error of the caller and not a silent second opinion."""
     candles = series([1, 2])
