@@ -82,11 +82,15 @@ def exchange_rate_of_clock(rest_url: str) -> Decimal | None:
 
     Ask simulators only. None when there is no such page, or no sensible answer. Never goes through a proxy.
     """
-    parts = urlsplit(rest_url)
-    if parts.hostname is None:
+    try:
+        parts = urlsplit(rest_url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if host is None:
         return None
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname, parts.port, timeout=_SIM_CLOCK_TIMEOUT_S)
+    connection = kind(host, port, timeout=_SIM_CLOCK_TIMEOUT_S)
     try:
         connection.request("GET", f"{parts.path.rstrip('/')}/sim/clock", headers={"Accept": "application/json"})
         response = connection.getresponse()

@@ -24,7 +24,7 @@ from thunes_cli.exchange.filters import SymbolRules
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.exchange.rate_gate import RateGate
 from thunes_cli.ledger.bans import Ban
-from thunes_cli.ledger.breakers import BreakerLimits
+from thunes_cli.ledger.breakers import BreakerLimits, ProbeLease
 from thunes_cli.ledger.identity import save_anchor
 from thunes_cli.model import Account, Candle, ClientOrderId, MarketOrder, OrderReport, Trade
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
+_LEDGER_ERRORS = (sqlite3.Error, OSError, ThunesError)
 
 
 class GuardedExchange:
@@ -80,7 +81,7 @@ class GuardedExchange:
         """A ledger that cannot be written (a full disk) must not hide what became of an order."""
         try:
             note()
-        except (sqlite3.Error, OSError, ThunesError) as error:
+        except _LEDGER_ERRORS as error:
             _LOG.error("the outcome of a call could not be recorded: %s", error)
         self._gate.record()
 
@@ -91,30 +92,37 @@ class GuardedExchange:
         """
         try:
             past = self._gate.check()
-        except BreakerOpen:
-            return False
-        lease = self._breaker.take_probe()
-        if lease is not None:
-            failure: BaseException | None = None
-            try:
-                self._exchange.account()
-            except ExchangeFailure as error:
-                failure = error
-            except BaseException as error:
-                failure = error
-                raise
-            finally:
-                self._breaker.settle(lease, failure)
-            limit = _ban_in(failure)
-            if limit is not None:
-                self._gate.limited(limit)
-            elif failure is None:
-                self._gate.answered(past)
-        try:
+            lease = self._take_probe()
+            if lease is not None:
+                self._send_probe(lease, past)
             self._breaker.admit()
         except BreakerOpen:
             return False
         return True
+
+    def _take_probe(self) -> ProbeLease | None:
+        try:
+            return self._breaker.take_probe()
+        except _LEDGER_ERRORS as error:
+            _LOG.error("the probe could not be taken: %s", error)
+            return None
+
+    def _send_probe(self, lease: ProbeLease, past: Ban | None) -> None:
+        outcome: BaseException | None = None
+        try:
+            self._exchange.account()
+        except ExchangeFailure as failure:
+            outcome = failure
+        except BaseException as error:
+            outcome = error
+            raise
+        finally:
+            self._without_masking(lambda: self._breaker.settle(lease, outcome))
+            limit = _ban_in(outcome)
+            if limit is not None:
+                self._without_masking(lambda: self._gate.limited(limit))
+            elif outcome is None:
+                self._note_answer(past)
 
     # -- the exchange ------------------------------------------------------------------------------------------
 
@@ -248,5 +256,5 @@ def _resync(exchange: Exchange, journal: Journal, *, speed: Decimal | None = Non
     try:
         with journal.ledger.write() as connection:
             save_anchor(connection, anchor)
-    except (sqlite3.Error, ThunesError) as error:
+    except _LEDGER_ERRORS as error:
         _LOG.warning("the exchange's clock could not be recorded: %s", error)
