@@ -86,8 +86,7 @@ class Trail:
             head = outbox.read_head(connection)
             waiting = outbox.pending(connection, after=head.durable_seq)
         if not waiting:
-            if head.problem is not None:
-                self._check_and_clear(head)
+            self._check_and_clear(head)
             return False
         blob = b"".join(item.line for item in waiting)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -112,13 +111,24 @@ class Trail:
         return True
 
     def _check_and_clear(self, head: outbox.Head) -> None:
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        """Nothing waits: an entry still wants to know that the file could be written and is the one we wrote."""
+        if head.durable_length == 0 and not self.path.exists():
+            return
+        descriptor = self._open_existing(head)
         try:
             self._check_end(descriptor, head)
         finally:
             os.close(descriptor)
+        if head.problem is None:
+            return
         with self.ledger.write() as connection:
             outbox.save_problem(connection, None, at_wall=to_text(utc_now()))
+
+    def _open_existing(self, head: outbox.Head) -> int:
+        try:
+            return os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise AuditTampered(self.path, f"it is gone, {head.durable_length} bytes were written") from error
 
     def _check_end(self, descriptor: int, head: outbox.Head) -> None:
         size = os.fstat(descriptor).st_size

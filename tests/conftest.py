@@ -1,0 +1,40 @@
+"""What tests of several rooms share: a real home with a real ledger, and a clock that moves when told to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from manual_time import ManualTime
+
+from thunes_cli.audit.journal import Journal
+from thunes_cli.ledger.connection import Ledger
+from thunes_cli.ledger.identity import save_entries_from
+from thunes_cli.ledger.schema import create_ledger
+
+
+@pytest.fixture
+def time() -> ManualTime:
+    """Time under the test's control, noon of a day in March."""
+    return ManualTime()
+
+
+@pytest.fixture
+def bare_home(tmp_path: Path, time: ManualTime) -> Path:
+    """A home with an empty ledger."""
+    path = tmp_path / "home"
+    path.mkdir(mode=0o700)
+    create_ledger(path / "thunes.db", environment="sim", instance="abcdef", epoch="abc", wall=time.wall)
+    return path
+
+
+@pytest.fixture
+def journal(bare_home: Path, time: ManualTime) -> Iterator[Journal]:
+    """The journal of a home that has been ready for a day."""
+    journal = Journal(Ledger(bare_home / "thunes.db"), bare_home / "audit_trail.jsonl", time.clock())
+    with journal.change() as change:
+        save_entries_from(change.connection, change.at - timedelta(days=1))
+    yield journal
+    journal.close()

@@ -1,0 +1,133 @@
+"""What fills make of a position: exact, whatever their order, whatever asset the fee is kept in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+from manual_time import NOON
+
+from thunes_cli.ledger.positions import DustMove
+from thunes_cli.model import Fill, Side
+from thunes_cli.trading.accounting import asset_effects, fee_in_quote, fold
+
+
+def fill(
+    number: int, side: Side, price: str, quantity: str, *, fee: str = "0", fee_asset: str = "USDT", fee_quote: str = ""
+) -> Fill:
+    inside = fee_in_quote(Decimal(fee), fee_asset, price=Decimal(price), base="BTC", quote="USDT")
+    value = Decimal(fee_quote) if inside is None else inside
+    return Fill(
+        id=number,
+        exchange_epoch=1,
+        symbol="BTCUSDT",
+        trade_id=number,
+        order_id=1,
+        position_id=1,
+        side=side,
+        price=Decimal(price),
+        quantity=Decimal(quantity),
+        quote_quantity=Decimal(price) * Decimal(quantity),
+        fee=Decimal(fee),
+        fee_asset=fee_asset,
+        fee_quote=value,
+        fee_valued="exact",
+        realized=Decimal(0),
+        traded_at=NOON + timedelta(seconds=number),
+    )
+
+
+def test_fee_in_base_makes_the_quantity_smaller() -> None:
+    """What can be sold is what the exchange left of the purchase; the fee is a loss at once."""
+    folded = fold([fill(1, Side.BUY, "20000", "0.001", fee="0.000001", fee_asset="BTC")], [], base="BTC")
+
+    assert folded.quantity == Decimal("0.000999")
+    assert folded.cost == Decimal("19.98")
+    assert folded.realized == Decimal("-0.02")
+    assert folded.fees == Decimal("0.02")
+
+
+def test_round_trip_with_fees_in_three_assets() -> None:
+    """Base, quote and BNB fees all end in the result, each once."""
+    fills = [
+        fill(1, Side.BUY, "100", "1", fee="0.001", fee_asset="BTC"),
+        fill(2, Side.BUY, "110", "1", fee="0.0002", fee_asset="BNB", fee_quote="0.05"),
+        fill(3, Side.SELL, "120", "1.999", fee="0.2", fee_asset="USDT"),
+    ]
+
+    folded = fold(fills, [], base="BTC")
+
+    cash = Decimal(120) * Decimal("1.999") - Decimal("0.2") - 100 - 110
+    assert folded.quantity == 0
+    assert folded.cost == 0
+    assert folded.realized == cash - Decimal("0.05")
+    assert folded.fees == Decimal("0.1") + Decimal("0.05") + Decimal("0.2")
+
+
+def test_dust_leaves_at_cost_and_comes_back() -> None:
+    """A remainder moved to the dust account takes its share of the cost along, and brings it to the next position."""
+    fills = [fill(1, Side.BUY, "100", "1"), fill(2, Side.SELL, "100", "0.9")]
+    left = fold(fills, [], base="BTC")
+
+    closed = fold(fills, [DustMove(1, "BTCUSDT", left.quantity, left.cost)], base="BTC")
+    reopened = fold([fill(3, Side.BUY, "200", "1")], [DustMove(2, "BTCUSDT", -left.quantity, -left.cost)], base="BTC")
+
+    assert (closed.quantity, closed.cost, closed.realized) == (0, 0, 0)
+    assert (reopened.quantity, reopened.cost) == (Decimal("1.1"), Decimal(210))
+
+
+def test_selling_the_fee_asset_itself() -> None:
+    """Selling BNB with the fee kept in BNB takes both from the inventory at cost."""
+    bought = replace(fill(1, Side.BUY, "100", "2"), symbol="BNBUSDT")
+    sold = replace(fill(2, Side.SELL, "100", "1"), symbol="BNBUSDT", fee=Decimal("0.5"), fee_asset="BNB")
+
+    folded = fold([bought, sold], [], base="BNB")
+
+    assert folded.quantity == Decimal("0.5")
+    assert folded.realized == Decimal(-50)
+
+
+quantities = st.decimals("0.00001", "10", places=5)
+prices = st.decimals("0.01", "100000", places=2)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Fill]:
+    """Buys and sells that never sell more than is held, fees in any asset."""
+    fills: list[Fill] = []
+    held = Decimal(0)
+    for number in range(1, draw(st.integers(1, 8)) + 1):
+        price, quantity = draw(prices), draw(quantities)
+        asset = draw(st.sampled_from(["BTC", "USDT", "BNB"]))
+        side = draw(st.sampled_from([Side.BUY, Side.SELL])) if held > 0 else Side.BUY
+        if side is Side.SELL:
+            quantity, asset = min(quantity, held), "USDT" if asset == "BTC" else asset
+        fee = (quantity if asset == "BTC" else Decimal("0.01")) * Decimal("0.001")
+        fills.append(fill(number, side, str(price), str(quantity), fee=str(fee), fee_asset=asset, fee_quote="0.03"))
+        held += quantity - (fee if asset == "BTC" else 0) if side is Side.BUY else -quantity
+    return fills
+
+
+@given(histories(), st.randoms(use_true_random=False))
+def test_order_and_repetition_do_not_matter(fills: list[Fill], random: object) -> None:
+    """Any interleaving and duplication of the same fills gives the same position."""
+    shuffled = [*fills, *fills]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    assert fold(shuffled, [], base="BTC") == fold(fills, [], base="BTC")
+
+
+@given(histories())
+def test_the_books_balance(fills: list[Fill]) -> None:
+    """Cash + inventory at cost = realised result + BNB fees at their value, to the last digit; never negative."""
+    folded = fold(fills, [], base="BTC")
+    effects = asset_effects(fills, assets={"BTCUSDT": ("BTC", "USDT")})
+    bnb_value = sum((item.fee_quote for item in fills if item.fee_asset == "BNB"), Decimal(0))
+
+    assert effects["USDT"] + folded.cost == folded.realized + bnb_value
+    assert effects["BTC"] == folded.quantity
+    assert folded.quantity >= 0
+    assert folded.cost >= 0

@@ -1,0 +1,110 @@
+"""The start-up gate: what it binds, what it refuses, and that it never refuses while something is held."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from manual_time import ManualTime
+from scripted_exchange import ScriptedExchange, rules_of
+from trading_room import Room, assemble
+
+from thunes_cli.audit.journal import Journal
+from thunes_cli.errors import AuthError, ConfigError, LedgerCorrupt, OtherAccount
+from thunes_cli.exchange.failures import AuthFailed, ExchangeDown
+from thunes_cli.ledger.identity import read_identity
+from thunes_cli.ledger.known import read_baseline
+from thunes_cli.model import Account, Mode
+from thunes_cli.trading.gate import Stopped
+
+
+@pytest.fixture
+def closed(journal: Journal, time: ManualTime, bare_home: Path) -> Room:
+    """A room before its first gate."""
+    return assemble(journal, ScriptedExchange(journal.clock), time, home=bare_home)
+
+
+def test_first_contact_binds_account_and_baseline(closed: Room) -> None:
+    """The account met first is the home's for good, and what it held then is the baseline."""
+    report = closed.gate.open()
+
+    assert report.mode is Mode.TRADING
+    with closed.journal.read() as connection:
+        assert read_identity(connection).uid == "42"
+        assert read_baseline(connection, exchange_epoch=1) == closed.exchange.balances
+
+
+def test_another_account_is_refused(closed: Room) -> None:
+    """A key of another account is not traded with, whatever is held."""
+    closed.gate.open()
+    closed.exchange.account = lambda: Account(uid="43", can_trade=True, balances={})  # type: ignore[method-assign]
+
+    with pytest.raises(OtherAccount, match="42"):
+        closed.gate.open()
+
+
+def test_unknown_symbol_is_refused(closed: Room) -> None:
+    """A symbol the exchange does not know is named."""
+    closed.exchange.rules.clear()
+
+    with pytest.raises(ConfigError, match="BTCUSDT"):
+        closed.gate.open()
+
+
+def test_amount_that_could_not_be_sold_is_refused(closed: Room) -> None:
+    """The smallest good amount is named."""
+    closed.exchange.rules["BTCUSDT"] = rules_of(minimum="12")
+
+    with pytest.raises(ConfigError, match=r"smallest good amount is 1[2-9]"):
+        closed.gate.open()
+
+
+def test_holding_something_means_exits_only(holding: Room) -> None:
+    """With a position every such reason stops entries and nothing else, and is told once."""
+    holding.exchange.rules.clear()
+
+    first = holding.gate.open(problems=[ConfigError("MAX_DAILY_LOSS must be positive")])
+    second = holding.gate.open(problems=[ConfigError("MAX_DAILY_LOSS must be positive")])
+
+    assert first.mode is second.mode is Mode.EXITS_ONLY
+    assert len(first.reasons) == 2
+    with holding.journal.read() as connection:
+        rows = connection.execute("SELECT * FROM alerts WHERE kind = 'exits_only'").fetchall()
+    assert len(rows) == 1
+
+
+def test_bad_settings_are_refused_with_nothing_held(closed: Room) -> None:
+    """The first problem is raised as it is."""
+    with pytest.raises(ConfigError, match="MAX_DAILY_LOSS"):
+        closed.gate.open(problems=[ConfigError("MAX_DAILY_LOSS must be positive")])
+
+
+def test_waits_for_an_exchange_that_cannot_be_reached(closed: Room) -> None:
+    """An unreachable exchange is waited for until the operator stops it."""
+    closed.exchange.down = True
+
+    with pytest.raises(Stopped):
+        closed.gate.open()
+    with pytest.raises(ExchangeDown):
+        closed.gate.open(patient=False)
+
+
+def test_rejected_key_with_nothing_held(closed: Room) -> None:
+    """A rejected key is said at once (12)."""
+
+    def refuse() -> Account:
+        raise AuthFailed("Invalid API-key, IP, or permissions for action.")
+
+    closed.exchange.account = refuse  # type: ignore[method-assign]
+
+    with pytest.raises(AuthError, match="Invalid API-key"):
+        closed.gate.open()
+
+
+def test_positions_that_are_not_their_fills_are_refused(holding: Room) -> None:
+    """fold(fills) == positions is checked at every start."""
+    with holding.journal.change() as change:
+        change.connection.execute("UPDATE positions SET quantity = '7'")
+
+    with pytest.raises(LedgerCorrupt, match="says 7"):
+        holding.gate.open()
