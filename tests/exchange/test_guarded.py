@@ -260,7 +260,6 @@ def test_a_probe_that_cannot_be_recorded_is_not_sent(
 def test_a_probe_that_is_interrupted_is_given_back(
     guarded: GuardedBinance,
     server: LoopbackExchange,
-    journal: Journal,
     network_time: Time,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
