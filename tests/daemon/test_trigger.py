@@ -57,7 +57,7 @@ def test_the_market_has_arrived_when_the_wall_time_has(speed, market):
 def test_fires_lie_on_the_grid_strictly_increasing_and_never_queue(speed, schedule, lates):
     """However late each fire is served, the next is the first point after it: passed points are skipped."""
     world = WallClock(speed)
-    trigger = MarketTrigger(schedule, world.clock)
+    trigger = MarketTrigger(schedule, world.clock, after=world.clock.now())
     planned = []
 
     due = trigger.get_next_fire_time(None, world.wall)
@@ -79,7 +79,7 @@ def test_a_moved_anchor_neither_repeats_nor_loses_a_point(speed, schedule, shift
     market had not reached when it was woken is fired later.
     """
     world = WallClock(speed)
-    trigger = MarketTrigger(schedule, world.clock)
+    trigger = MarketTrigger(schedule, world.clock, after=world.clock.now())
     served = []
     due = trigger.get_next_fire_time(None, world.wall)
 
@@ -101,7 +101,7 @@ def test_a_moved_anchor_neither_repeats_nor_loses_a_point(speed, schedule, shift
 def test_waking_early_fires_nothing_and_keeps_the_point():
     """A resync set the market back: the point planned stays planned, and the job can tell it was woken for nothing."""
     world = WallClock(Decimal(1))
-    trigger = MarketTrigger(Every(timedelta(seconds=600)), world.clock)
+    trigger = MarketTrigger(Every(timedelta(seconds=600)), world.clock, after=world.clock.now())
     due = trigger.get_next_fire_time(None, world.wall)
     point = trigger.planned
 
@@ -117,7 +117,7 @@ def test_waking_early_fires_nothing_and_keeps_the_point():
 def test_a_clock_set_far_back_starts_anew():
     """A market that jumps back by days must not silence the job until it has caught up."""
     world = WallClock(Decimal(1))
-    trigger = MarketTrigger(Every(timedelta(seconds=600)), world.clock)
+    trigger = MarketTrigger(Every(timedelta(seconds=600)), world.clock, after=world.clock.now())
     world.wall = trigger.get_next_fire_time(None, world.wall)
     trigger.get_next_fire_time(world.wall, world.wall)
 
@@ -130,7 +130,7 @@ def test_a_clock_set_far_back_starts_anew():
 def test_replanning_moves_the_wall_time_and_not_the_point():
     """After a resync the scheduler is told the new wall time of the same market point."""
     world = WallClock(Decimal(60))
-    trigger = MarketTrigger(Every(timedelta(seconds=600)), world.clock)
+    trigger = MarketTrigger(Every(timedelta(seconds=600)), world.clock, after=world.clock.now())
     due = trigger.get_next_fire_time(None, world.wall)
     point = trigger.planned
 
@@ -143,7 +143,7 @@ def test_replanning_moves_the_wall_time_and_not_the_point():
 def test_a_market_that_stands_still_never_fires():
     """A stepped exchange (speed 0) plans nothing, rather than everything at once."""
     world = WallClock(Decimal(0))
-    trigger = MarketTrigger(Every(timedelta(seconds=600)), world.clock)
+    trigger = MarketTrigger(Every(timedelta(seconds=600)), world.clock, after=world.clock.now())
 
     assert trigger.get_next_fire_time(None, world.wall) is None
     assert trigger.planned_wall() is None
@@ -153,7 +153,6 @@ def test_a_market_that_stands_still_never_fires():
 def test_under_apscheduler_each_run_sees_a_later_point(speed):
     """In a real scheduler, with a job slower than its interval: no spinning, no queue, no point twice."""
     clock = Clock(Anchor(datetime.now(UTC), START, Decimal(speed)))
-    trigger = MarketTrigger(Every(timedelta(seconds=60)), clock)
     seen: list[datetime | None] = []
     calls = 0
     enough = threading.Event()
@@ -170,7 +169,7 @@ def test_under_apscheduler_each_run_sees_a_later_point(speed):
             enough.set()
         enough.wait(60 / speed * 1.5)
 
-    trigger = Counted(Every(timedelta(seconds=60)), clock)
+    trigger = Counted(Every(timedelta(seconds=60)), clock, after=clock.now())
     scheduler = BackgroundScheduler(timezone=UTC)
     scheduler.add_job(job, trigger, misfire_grace_time=None, coalesce=True, max_instances=1)
     scheduler.start()

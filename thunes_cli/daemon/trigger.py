@@ -41,12 +41,12 @@ class MarketTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no ty
     On an exchange that stands still (speed 0) it never fires.
     """
 
-    def __init__(self, schedule: Schedule, clock: Clock) -> None:
+    def __init__(self, schedule: Schedule, clock: Clock, *, after: datetime) -> None:
         self.schedule = schedule
         self.clock = clock
         self._lock = threading.Lock()
-        self._fired = clock.now()
-        self._planned: datetime | None = None
+        self._fired = after
+        self._planned = schedule.next_after(after)
         self._has_fired = False
 
     @property
@@ -56,16 +56,16 @@ class MarketTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no ty
             return self._fired if self._has_fired else None
 
     @property
-    def planned(self) -> datetime | None:
+    def planned(self) -> datetime:
         """The point to be fired next, market time."""
         with self._lock:
             return self._planned
 
     def planned_wall(self) -> datetime | None:
-        """Where the planned point lies by the anchor in force: for replanning after the anchor was moved."""
+        """Where the planned point lies by the anchor in force, possibly in the past; None when it never comes."""
         anchor = self.clock.anchor
         with self._lock:
-            if self._planned is None or anchor.speed == 0:
+            if anchor.speed == 0:
                 return None
             return wall_of(anchor, self._planned)
 
@@ -77,7 +77,7 @@ class MarketTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no ty
             return None
         market = anchor.market_at(now)
         with self._lock:
-            if self._planned is not None and market >= self._planned:
+            if market >= self._planned:
                 self._fired, self._has_fired = self.schedule.last_at(market), True
             elif self._fired - market > self.schedule.span:
                 self._fired = market

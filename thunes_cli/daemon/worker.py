@@ -12,18 +12,22 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Runs one job at a time; a job that still waits or runs is not taken a second time."""
+    """Runs one job at a time; a job that still waits or runs is not taken a second time.
 
-    def __init__(self) -> None:
+    ``on_end`` is called by the thread itself when it ends: what it opened, such as its connection, is closed there.
+    """
+
+    def __init__(self, name: str = "trading", *, on_end: Callable[[], None] = lambda: None) -> None:
+        self._on_end = on_end
         self._condition = threading.Condition()
         self._waiting: deque[tuple[str, Callable[[], None]]] = deque()
         self._running: str | None = None
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name="trading", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def submit(self, name: str, step: Callable[[], None]) -> bool:
@@ -54,6 +58,12 @@ class Worker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._on_end()
+
+    def _work(self) -> None:
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._closed or self._waiting)
@@ -63,8 +73,8 @@ class Worker:
             started = time.monotonic()
             try:
                 step()
-            except Exception:  # a step reports its own failures; this is the net below
-                log.exception("job_crashed job=%s after_s=%.3f", self._running, time.monotonic() - started)
+            except Exception:  # noqa: BLE001 - a step reports its own failures; this is the net below
+                _log.exception("job_crashed job=%s after_s=%.3f", self._running, time.monotonic() - started)
             finally:
                 with self._condition:
                     self._running = None

@@ -1,0 +1,54 @@
+"""One signal check as a job: what it found, in words and in the ledger, and whether anything could be found at all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from thunes_cli.daemon.assembly import TradingRoom
+from thunes_cli.daemon.records import record_feed
+from thunes_cli.errors import Unavailable
+from thunes_cli.trading.engine import Tick
+
+_log = logging.getLogger(__name__)
+
+FEED_DOWN = "down"
+
+
+class CheckFailed(Unavailable):
+    """no symbol could be checked: {0}"""
+
+    code = "check_failed"
+    hint = "thunes config check --online"
+
+
+def failed(tick: Tick) -> bool:
+    """Whether nothing could be found out about a symbol."""
+    return tick.candle_open_time is None and tick.decision == "none" and tick.reason is not None
+
+
+def check_signals(room: TradingRoom) -> list[Tick]:
+    """Check every symbol once, log what it found, and write down how the feed stands."""
+    ticks = room.engine.signal_check()
+    for tick in ticks:
+        acted = tick.decision != "none" or tick.client_order_id is not None or failed(tick)
+        _log.log(
+            logging.INFO if acted else logging.DEBUG,
+            "signal check: symbol=%s candle=%s signal=%s decision=%s reason=%s order=%s state=%s",
+            *(tick.symbol, tick.candle_open_time, tick.signal, tick.decision, tick.reason),
+            *(tick.client_order_id, tick.order_state),
+        )
+    down = bool(ticks) and all(failed(tick) for tick in ticks)
+    with room.journal.ledger.write() as connection:
+        record_feed(connection, FEED_DOWN if down else room.feed.mode, at=room.journal.clock.now())
+    return ticks
+
+
+def require_answers(ticks: Sequence[Tick]) -> None:
+    """Refuse a check in which no symbol could be checked.
+
+    Raises:
+        CheckFailed: with the failures' codes (13).
+    """
+    if ticks and all(failed(tick) for tick in ticks):
+        raise CheckFailed(", ".join(sorted({str(tick.reason) for tick in ticks})))

@@ -1,0 +1,233 @@
+"""The daemon: from the lock to the clean stop.
+
+The main thread beats: heartbeat, watchdog, signals, and handing due work to the one thread that trades. Nothing it
+does itself can hang on the network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from thunes_cli.audit.events import Event
+from thunes_cli.audit.journal import Journal
+from thunes_cli.clock import Clock
+from thunes_cli.config.home import LEDGER, TRAIL
+from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, require_environment
+from thunes_cli.daemon.lock import ONCE, DaemonLock
+from thunes_cli.daemon.periodic import Periodic
+from thunes_cli.daemon.signals import StopRequest
+from thunes_cli.daemon.start import Start, stand_still
+from thunes_cli.daemon.systemd import Notifier
+from thunes_cli.daemon.work import Work
+from thunes_cli.daemon.worker import Worker
+from thunes_cli.errors import ThunesError
+from thunes_cli.ledger import daemon as daemon_rows
+from thunes_cli.ledger import orders
+from thunes_cli.ledger.connection import Ledger
+from thunes_cli.ledger.identity import read_identity
+from thunes_cli.process import this_process
+
+_log = logging.getLogger(__name__)
+
+BEAT_S = 1.0
+ONCE_WAIT_S = 30.0  # a single check ends by itself; a request of it may take its time-out
+_HURRIED_WAIT_S = 1.0
+_QUICK_START_S = 10.0
+_QUICK_LOOK_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """How to run.
+
+    ``duration_s``: wall seconds until the orderly end, None for ever. ``watch``: called by the main thread every
+    ``watch_every_s`` as long as it trades.
+    """
+
+    command: str = "run"
+    duration_s: float | None = None
+    notify_socket: str | None = None
+    watch: Callable[[], None] | None = None
+    watch_every_s: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What came of it: wall seconds, ticks (one a symbol and check), orders made.
+
+    ``abandoned`` is the step that was not waited for, because the operator was in a hurry.
+    """
+
+    ran_s: float
+    ticks: int
+    orders: int
+    abandoned: str | None = None
+
+
+def run_daemon(
+    configured: HomeSettings,
+    open_link: Callable[[], AbstractContextManager[ExchangeLink]],
+    stop: StopRequest,
+    request: RunRequest,
+) -> RunReport:
+    """Trade until asked to stop, or until the duration is over.
+
+    Args:
+        configured: home and settings.
+        open_link: reaches the exchange, starting it if it is the embedded one; entered under the lock.
+        stop: asked from outside; its owner turns signals into it.
+        request: see there.
+
+    Raises:
+        Locked: another daemon holds this home (11).
+        LedgerCorrupt (5), AuthError (12), ConfigError (78): see :class:`thunes_cli.trading.gate.Gate`.
+    """
+    lock = DaemonLock(configured.home)
+    lock.acquire(request.command, wait_seconds=ONCE_WAIT_S, wait_for=ONCE)
+    try:
+        ledger = Ledger(configured.home / LEDGER)
+        with contextlib.closing(ledger), open_link() as link:
+            with ledger.read() as connection:
+                identity = read_identity(connection)
+            require_environment(identity.environment, configured.settings.environment)
+            journal = Journal(ledger, configured.home / TRAIL, Clock(identity.anchor))
+            return _Daemon(journal, configured, link, stop, request).run()
+    finally:
+        lock.release()
+
+
+class _Daemon:
+    def __init__(
+        self, journal: Journal, configured: HomeSettings, link: ExchangeLink, stop: StopRequest, request: RunRequest
+    ) -> None:
+        self._journal = journal
+        self._clock = journal.clock
+        self._configured = configured
+        self._link = link
+        self._stop = stop
+        self._request = request
+        self._notifier = Notifier(request.notify_socket)
+        self._worker = Worker("trading", on_end=journal.close)
+        self._sender = Worker("alerts", on_end=journal.close)
+        self._began_mono = self._clock.monotonic()
+        self._beats = Periodic(monotonic=self._clock.monotonic)
+        self._start = Start(journal, configured, link, command=request.command, stop=stop)
+        self._work: Work | None = None
+        self._abandoned: str | None = None
+
+    def run(self) -> RunReport:
+        self._beats.add(BEAT_S, self._beat)
+        problem: BaseException | None = None
+        try:
+            with self._journal.ledger.write() as connection:
+                now, wall = self._clock.now(), self._clock.wall()
+                daemon_rows.save_daemon(connection, this_process(), command=self._request.command, since=now, wall=wall)
+            self._worker.submit("start", self._start.run)
+            self._loop()
+        except BaseException as error:
+            problem = error
+            raise
+        finally:
+            self._end(problem)
+        return self._report()
+
+    def _loop(self) -> None:
+        deadline = None if self._request.duration_s is None else self._began_mono + self._request.duration_s
+        while not self._stop.stop:
+            pause = self._beats.run_due()
+            if self._work is None:
+                self._begin_work()
+                pause = min(pause, self._starting_pause())
+            if deadline is not None:
+                left = deadline - self._clock.monotonic()
+                if left <= 0:
+                    return
+                pause = min(pause, left)
+            self._stop.wait(pause)
+
+    def _starting_pause(self) -> float:
+        """Look often while a start can be about to end, seldom once it obviously waits for the exchange."""
+        return _QUICK_LOOK_S if self._clock.monotonic() - self._began_mono < _QUICK_START_S else BEAT_S / 4
+
+    def _begin_work(self) -> None:
+        """When the gate has been passed: begin to trade."""
+        room = self._start.outcome()
+        if room is None:
+            return
+        self._work = Work(room, self._configured, self._worker, self._sender)
+        self._work.begin(self._beats)
+        if self._request.watch is not None:
+            self._beats.add(self._request.watch_every_s, self._request.watch, at_once=True)
+        self._notifier.ready(f"{room.engine.mode}, {', '.join(room.plan.symbols)}")
+
+    def _beat(self) -> None:
+        self._notifier.alive()
+        if self._work is not None:
+            self._work.look_at_clock()
+        else:
+            self._notifier.status(self._start.status)
+        try:
+            with self._journal.ledger.write() as connection:
+                daemon_rows.beat(connection, self._clock.wall())
+        except sqlite3.Error as error:
+            _log.error("heartbeat not recorded: error=%s", error)
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    def _end(self, problem: BaseException | None) -> None:
+        """No new steps, the one in flight finishes, the stop is recorded."""
+        self._notifier.stopping()
+        _log.info("daemon stopping: waits_for=%s", self._worker.running or "nothing")
+        if self._work is not None:
+            self._work.stop()
+        self._worker.close()
+        self._sender.close()
+        if not self._wait_for_step():
+            self._abandoned = self._worker.running
+        if self._work is not None and self._sender.finished(_HURRIED_WAIT_S):
+            self._work.deliver_alerts()
+        self._record_stop(problem)
+        self._notifier.close()
+
+    def _wait_for_step(self) -> bool:
+        """False when the operator asked twice and the step still hung a second later."""
+        hurried_mono: float | None = None
+        while not self._worker.finished(0.05):
+            self._beat_while_waiting()
+            if self._stop.hurry:
+                now = self._clock.monotonic()
+                hurried_mono = now if hurried_mono is None else hurried_mono
+                if now - hurried_mono >= _HURRIED_WAIT_S:
+                    return False
+        return True
+
+    def _beat_while_waiting(self) -> None:
+        self._beats.run_due()  # a closed worker takes nothing, so only the heartbeat goes on
+
+    def _record_stop(self, problem: BaseException | None) -> None:
+        clean = self._abandoned is None and (problem is None or isinstance(problem, ThunesError))
+        why = "asked" if self._stop.stop else "duration over"
+        if problem is not None:
+            why = f"{type(problem).__name__}: {problem}"
+        try:
+            with self._journal.change() as change:
+                if clean:
+                    daemon_rows.save_clean_stop(change.connection)
+                change.record(Event.DAEMON_STOPPED, why=why, clean=clean, abandoned=self._abandoned)
+            if self._link.ends_with_us:
+                stand_still(self._journal)
+        except sqlite3.Error as error:
+            _log.error("stop not recorded: error=%s", error)
+        _log.info("daemon stopped: clean=%s why=%s", clean, why)
+
+    def _report(self) -> RunReport:
+        ran_s = round(self._clock.monotonic() - self._began_mono, 3)
+        with self._journal.read() as connection:
+            made = orders.list_orders(connection, since=self._start.since) if self._start.since else []
+        ticks = self._work.ticks if self._work is not None else 0
+        return RunReport(ran_s=ran_s, ticks=ticks, orders=len(made), abandoned=self._abandoned)

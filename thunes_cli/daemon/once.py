@@ -1,0 +1,99 @@
+"""``run --once``: everything of a daemon that one check needs, for cron and for stepping through a market."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from thunes_cli.alerts.log_notifier import LogNotifier
+from thunes_cli.alerts.outbox import deliver_pending
+from thunes_cli.audit.journal import Journal
+from thunes_cli.clock import Clock
+from thunes_cli.config.home import LEDGER, TRAIL
+from thunes_cli.daemon import jobs
+from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom, assemble, require_environment
+from thunes_cli.daemon.checking import check_signals, require_answers
+from thunes_cli.daemon.jobs import Job, JobBook
+from thunes_cli.daemon.lock import ONCE, DaemonLock
+from thunes_cli.daemon.start import read_clock, stand_still
+from thunes_cli.ledger.connection import Ledger
+from thunes_cli.ledger.controls import read_kill_switch
+from thunes_cli.ledger.identity import read_identity
+from thunes_cli.model import Mode
+from thunes_cli.trading.engine import Tick
+
+
+@dataclass(frozen=True, slots=True)
+class OnceReport:
+    """What one check found. ``unresolved`` orders are still doubtful; ``reasons`` say why there are no entries."""
+
+    ticks: tuple[Tick, ...]
+    mode: Mode
+    reasons: tuple[str, ...]
+    unresolved: int
+    kill_switch: str | None
+
+
+def run_once(configured: HomeSettings, open_link: Callable[[], AbstractContextManager[ExchangeLink]]) -> OnceReport:
+    """Resolve what is unfinished, then check every symbol once.
+
+    Args:
+        configured: home and settings.
+        open_link: reaches the exchange; entered under the lock.
+
+    Raises:
+        Locked: a daemon, or another single check, holds this home (11).
+        ExchangeFailure, CheckFailed: the exchange cannot be reached, or no symbol could be checked (13).
+        LedgerCorrupt (5), AuthError (12), ConfigError (78): see :class:`thunes_cli.trading.gate.Gate`.
+    """
+    lock = DaemonLock(configured.home)
+    lock.acquire(ONCE)
+    try:
+        ledger = Ledger(configured.home / LEDGER)
+        with contextlib.closing(ledger), open_link() as link:
+            with ledger.read() as connection:
+                identity = read_identity(connection)
+            require_environment(identity.environment, configured.settings.environment)
+            journal = Journal(ledger, configured.home / TRAIL, Clock(identity.anchor))
+            room = assemble(journal, configured, link, wait=lambda _: False)
+            read_clock(room, link)
+            try:
+                return _check(room, configured)
+            finally:
+                if link.ends_with_us:
+                    stand_still(journal)
+    finally:
+        lock.release()
+
+
+def _check(room: TradingRoom, configured: HomeSettings) -> OnceReport:
+    report = room.gate.open(problems=configured.problems, patient=False)
+    room.engine.mode = report.mode
+    room.engine.mode_reason = "; ".join(report.reasons)
+    ticks: list[Tick] = []
+    problems: list[Exception] = []
+
+    def body() -> str:
+        try:
+            ticks.extend(check_signals(room))
+            require_answers(ticks)
+        except Exception as error:
+            problems.append(error)
+            raise
+        return f"{len(ticks)} checked"
+
+    JobBook(room.journal).run(Job(jobs.SIGNAL_CHECK, body, every_run=True))
+    deliver_pending(room.journal, (LogNotifier(),))
+    if problems:
+        raise problems[0]
+    with room.journal.read() as connection:
+        switch = read_kill_switch(connection)
+    return OnceReport(
+        ticks=tuple(ticks),
+        mode=report.mode,
+        reasons=report.reasons,
+        unresolved=report.unresolved,
+        kill_switch=(switch.reason or "activated") if switch.active else None,
+    )

@@ -1,0 +1,73 @@
+"""Ctrl-C and SIGTERM as requests: the first asks for an orderly end, the second for a quick one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Iterator
+from types import FrameType, TracebackType
+from typing import Self
+
+_ASKED_BY = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopRequest:
+    """What the operator asked for so far.
+
+    A pipe carries it: an event's lock could be held by the very code that a signal handler interrupts.
+    """
+
+    def __init__(self) -> None:
+        self._asked = 0
+        self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._reader)
+        os.close(self._writer)
+
+    @property
+    def stop(self) -> bool:
+        """End after the step in flight."""
+        return self._asked >= 1
+
+    @property
+    def hurry(self) -> bool:
+        """Do not wait for the step in flight either."""
+        return self._asked > 1
+
+    def ask(self) -> None:
+        """Ask once; asking again is asking for haste. May be called from a signal handler."""
+        self._asked += 1
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._writer, b"\0")
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long at most, from any thread; whether the end was asked for."""
+        if not self.stop and seconds > 0:
+            poll = select.poll()
+            poll.register(self._reader, select.POLLIN)
+            poll.poll(seconds * 1000)
+        return self.stop
+
+
+@contextlib.contextmanager
+def signals_asking(request: StopRequest) -> Iterator[None]:
+    """Turn SIGTERM and SIGINT into :meth:`StopRequest.ask` while the block runs (main thread only)."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        request.ask()
+
+    before = {number: signal.signal(number, handle) for number in _ASKED_BY}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

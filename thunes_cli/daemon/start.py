@@ -1,0 +1,150 @@
+"""From an assembled home to one that may trade: clock, records, gate. Runs on the trading thread.
+
+It waits for an exchange that cannot be reached, as long as it takes, and says so; the main thread goes on beating.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from decimal import Decimal
+
+from thunes_cli import __version__
+from thunes_cli.audit.events import Event
+from thunes_cli.audit.journal import Journal
+from thunes_cli.clock import Anchor
+from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom, assemble
+from thunes_cli.daemon.records import record_configuration
+from thunes_cli.daemon.signals import StopRequest
+from thunes_cli.exchange.clock_sync import exchange_rate_of_clock
+from thunes_cli.exchange.failures import ExchangeDown, ExchangeFailure
+from thunes_cli.ledger import daemon as daemon_rows
+from thunes_cli.ledger.identity import save_anchor
+from thunes_cli.model import Mode, plain
+from thunes_cli.process import this_process
+from thunes_cli.trading.gate import GateReport, Stopped
+
+_log = logging.getLogger(__name__)
+
+_RETRY_S = 2.0
+_REPEAT_LOG_S = 60.0
+
+
+def read_clock(room: TradingRoom, link: ExchangeLink) -> None:
+    """Set market time by the exchange's clock, at its speed.
+
+    Raises:
+        ExchangeFailure: it cannot be read.
+    """
+    speed = link.speed if link.speed is not None else exchange_rate_of_clock(link.endpoints.rest_url)
+    if speed is None:
+        raise ExchangeDown(f"{link.endpoints.rest_url} does not say how fast its clock runs")
+    room.exchange.resync_clock(speed=speed)
+
+
+def stand_still(journal: Journal) -> None:
+    """The exchange ends with us: its market time is kept, and status commands show it as standing still."""
+    with journal.ledger.write() as connection:
+        save_anchor(connection, Anchor(journal.clock.wall(), journal.clock.now(), Decimal(0)))
+
+
+class Start:
+    """The start of one daemon. ``status`` is a line for whoever waits; ``since`` the market time it began."""
+
+    def __init__(
+        self, journal: Journal, configured: HomeSettings, link: ExchangeLink, *, command: str, stop: StopRequest
+    ) -> None:
+        self._journal = journal
+        self._configured = configured
+        self._link = link
+        self._command = command
+        self._stop = stop
+        self._room: TradingRoom | None = None
+        self._error: BaseException | None = None
+        self._done = False
+        self.status = "starting"
+        self.since: datetime | None = None
+
+    def run(self) -> None:
+        """Do it all; how it ended is told by :meth:`outcome`."""
+        try:
+            self._room = self._prepare()
+        except Stopped:
+            _log.info("start given up: asked to stop")
+        except BaseException as error:  # noqa: BLE001 - raised again by the main thread
+            self._error = error
+        self._done = True
+
+    def outcome(self) -> TradingRoom | None:
+        """The room when it may trade, None while it may not yet; raises what made the start impossible."""
+        if not self._done:
+            return None
+        if self._error is not None:
+            raise self._error
+        return self._room
+
+    def _prepare(self) -> TradingRoom:
+        room = assemble(self._journal, self._configured, self._link, wait=self._stop.wait)
+        trouble = self._try_clock(room)
+        self._record_start()
+        self._wait_for_clock(room, trouble)
+        self.status = "at the start-up gate"
+        report = room.gate.open(problems=self._configured.problems)
+        room.engine.mode = report.mode
+        room.engine.mode_reason = "; ".join(report.reasons)
+        self._record_ready(report)
+        return room
+
+    def _try_clock(self, room: TradingRoom) -> ExchangeFailure | None:
+        try:
+            read_clock(room, self._link)
+        except ExchangeFailure as error:
+            return error
+        return None
+
+    def _wait_for_clock(self, room: TradingRoom, trouble: ExchangeFailure | None) -> None:
+        told_mono: float | None = None
+        while trouble is not None:
+            self.status = f"waiting for the exchange: {trouble}"
+            now = self._journal.clock.monotonic()
+            if told_mono is None or now - told_mono >= _REPEAT_LOG_S:
+                _log.warning("waiting for the exchange: why=%s", trouble)
+                told_mono = now
+            if self._stop.wait(_RETRY_S):
+                raise Stopped
+            trouble = self._try_clock(room)
+
+    def _record_start(self) -> None:
+        """Once the clock was asked for: a simulator's market time may be far from where the ledger supposed it."""
+        settings = self._configured.settings
+        with self._journal.change() as change:
+            self.since = change.at
+            me = this_process()
+            daemon_rows.save_daemon(change.connection, me, command=self._command, since=change.at, wall=change.at_wall)
+            change.record(
+                Event.DAEMON_STARTED,
+                pid=me.pid,
+                command=self._command,
+                version=__version__,
+                environment=settings.environment.value,
+                market_speed=self._journal.clock.speed,
+            )
+            record_configuration(change, settings)
+        _log.info(
+            "daemon started: pid=%d command=%s environment=%s version=%s home=%s",
+            *(me.pid, self._command, settings.environment, __version__, self._configured.home),
+        )
+        if settings.telegram_bot_token is not None:
+            _log.warning("alerts: TELEGRAM_* is set, but this version writes alerts to the log only")
+        if self._journal.clock.speed not in {Decimal(1), Decimal(0)}:
+            _log.info("market time: speed=%s", plain(self._journal.clock.speed))
+
+    def _record_ready(self, report: GateReport) -> None:
+        reasons = "; ".join(report.reasons)
+        with self._journal.change() as change:
+            daemon_rows.save_mode(change.connection, report.mode, reason=reasons or None)
+            change.record(
+                Event.DAEMON_READY, mode=report.mode.value, reasons=reasons, unresolved_orders=report.unresolved
+            )
+        level = logging.INFO if report.mode is Mode.TRADING else logging.ERROR
+        _log.log(level, "daemon ready: mode=%s unresolved=%d why=%s", report.mode, report.unresolved, reasons or "-")

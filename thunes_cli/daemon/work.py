@@ -1,0 +1,162 @@
+"""What a trading daemon does, job by job."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from thunes_cli.alerts.log_notifier import LogNotifier
+from thunes_cli.alerts.outbox import deliver_pending
+from thunes_cli.audit.events import Event
+from thunes_cli.daemon import jobs
+from thunes_cli.daemon.assembly import HomeSettings, TradingRoom
+from thunes_cli.daemon.checking import check_signals, require_answers
+from thunes_cli.daemon.jobs import Job, JobBook
+from thunes_cli.daemon.periodic import Periodic
+from thunes_cli.daemon.schedule import Daily, Every, settling_moment
+from thunes_cli.daemon.worker import Worker
+from thunes_cli.ledger.alerts import Severity, raise_alert
+from thunes_cli.trading.summary import summarize_day
+
+if TYPE_CHECKING:
+    from thunes_cli.daemon.scheduling import MarketSchedule
+
+_log = logging.getLogger(__name__)
+
+RESOLVE_S = 1.0
+ALERTS_S = 1.0
+CLOCK_SYNC_S = 60.0
+STOP_CHECK_S = 10.0
+_LEAST_STOP_CHECK_S = 0.5
+_JUMP_S = 0.5  # of the wall clock against the monotonic one: no slewing gets so far in a minute
+
+
+def stop_check_every_s(speed: Decimal) -> float:
+    """Ten seconds; on a sped-up exchange the same in market time, but never without a breath in between."""
+    return max(_LEAST_STOP_CHECK_S, STOP_CHECK_S / float(max(speed, Decimal(1))))
+
+
+class Work:
+    """The jobs of one daemon that has passed the gate. ``ticks`` counts the symbols checked."""
+
+    def __init__(self, room: TradingRoom, configured: HomeSettings, worker: Worker, sender: Worker) -> None:
+        self._room = room
+        self._journal = room.journal
+        self._clock = room.journal.clock
+        self._settings = configured.settings
+        self._worker = worker
+        self._sender = sender
+        self._book = JobBook(room.journal)
+        self._sender_book = JobBook(room.journal)
+        self._check = Job(jobs.SIGNAL_CHECK, self._check_signals, every_run=True)
+        interval = room.plan.signal_interval
+        self._grid = Every(interval, settling_moment(interval, speed=self._clock.speed))
+        self._sync = Job(jobs.CLOCK_SYNC, self._sync_clock)
+        self._wall_offset_s = self._measure_wall_offset()
+        self._market: MarketSchedule | None = None
+        self.ticks = 0
+
+    def begin(self, beats: Periodic) -> None:
+        """Check at once; what follows is planned when that is done."""
+        now = self._clock.now()
+        point = self._grid.last_at(now)
+        self._worker.submit(jobs.SIGNAL_CHECK, lambda: self._check_first(point))
+        self._worker.submit("plan", lambda: self._plan(point, since=now))
+        beats.add(RESOLVE_S, self._submission(Job(jobs.RESOLVE, self._resolve)))
+        beats.add(stop_check_every_s(self._clock.speed), self._submission(Job(jobs.STOP_CHECK, self._check_stops)))
+        beats.add(CLOCK_SYNC_S, self._submission(self._sync))
+        sending = Job(jobs.ALERTS, self.deliver_alerts)
+        beats.add(ALERTS_S, lambda: self._send(sending), at_once=True)
+
+    def stop(self) -> None:
+        """Plan nothing more."""
+        if self._market is not None:
+            self._market.stop()
+
+    def look_at_clock(self) -> None:
+        """Notice a step of the wall clock, which market time is reckoned by: no entries until it is read anew."""
+        jump = self._measure_wall_offset() - self._wall_offset_s
+        if abs(jump) < _JUMP_S:
+            return
+        self._room.engine.skew = timedelta(seconds=jump)
+        if self._worker.submit(jobs.CLOCK_SYNC, lambda: self._run(self._sync)):
+            _log.warning("wall clock stepped: seconds=%.3f", jump)
+
+    def deliver_alerts(self) -> None:
+        """Hand waiting alerts to whoever carries them."""
+        deliver_pending(self._journal, (LogNotifier(),))
+
+    # -- planning ----------------------------------------------------------------------------------------------
+
+    def _check_first(self, point: datetime) -> None:
+        self._book.run(self._check, planned_at=point, next_at=lambda: self._grid.next_after(self._clock.now()))
+
+    def _plan(self, point: datetime, *, since: datetime) -> None:
+        from thunes_cli.daemon.scheduling import MarketSchedule  # noqa: PLC0415 - APScheduler, not before the first check
+
+        market = MarketSchedule(self._clock, self._book, self._worker)
+        market.add(self._check, self._grid, after=point)
+        daily = Job(jobs.DAILY_SUMMARY, self._summarize_day, every_run=True)
+        market.add(daily, Daily(self._settings.daily_summary_utc), after=since)
+        market.start()
+        self._market = market
+
+    def _submission(self, job: Job) -> Callable[[], None]:
+        def submit() -> None:
+            self._worker.submit(job.name, lambda: self._run(job))
+
+        return submit
+
+    def _run(self, job: Job) -> None:
+        self._book.run(job)
+
+    def _send(self, job: Job) -> None:
+        def step() -> None:
+            self._sender_book.run(job)
+
+        self._sender.submit(job.name, step)
+
+    # -- the jobs ----------------------------------------------------------------------------------------------
+
+    def _check_signals(self) -> str:
+        ticks = check_signals(self._room)
+        self.ticks += len(ticks)
+        require_answers(ticks)
+        found = [f"{tick.symbol} {tick.signal} {tick.decision}" for tick in ticks if tick.signal is not None]
+        return "; ".join([f"{len(ticks)} checked", *found])
+
+    def _check_stops(self) -> None:
+        self._room.engine.stop_check()
+
+    def _resolve(self) -> None:
+        self._room.exchange.probe()
+        self._room.resolver.resolve_due()
+
+    def _sync_clock(self) -> None:
+        self._room.exchange.resync_clock()
+        self._wall_offset_s = self._measure_wall_offset()
+        self._room.engine.skew = timedelta(0)
+        if self._market is not None:
+            self._market.replan()
+
+    def _measure_wall_offset(self) -> float:
+        return self._clock.wall().timestamp() - self._clock.monotonic()
+
+    def _summarize_day(self) -> str:
+        with self._journal.change() as change:
+            summary = summarize_day(change.connection, change.at)
+            text = summary.text()
+            change.record(Event.DAILY_SUMMARY, **summary.facts())
+            raise_alert(
+                change.connection,
+                jobs.DAILY_SUMMARY,
+                text,
+                severity=Severity.INFO,
+                at=change.at,
+                at_wall=change.at_wall,
+            )
+        _log.info("daily summary: %s", " ".join(f"{key}={value}" for key, value in summary.facts().items()))
+        return text.partition("\n")[0]
