@@ -224,13 +224,24 @@ def test_a_symbol_without_quote_amounts_cannot_be_bought_by_them() -> None:
     assert "not supported" in failure.message
 
 
-def test_the_smallest_amount_by_notional_is_the_contracts_formula() -> None:
-    """amount × (1 − pct/100) × 0.98 reaches the minimum notional, and one unit less does not."""
+def test_the_smallest_amount_by_notional_is_the_formula_and_two_steps() -> None:
+    """amount × (1 − pct/100) × 0.98 reaches the minimum notional, with a step for each of the two roundings."""
     smallest = smallest_sellable_amount(RULES, stop_loss_pct=D(3), price=D(20_000))
 
-    kept = D("0.97") * D("0.98")
-    assert smallest * kept >= 5
-    assert (smallest - D("0.00000001")) * kept < 5
+    by_formula = 5 / (D("0.97") * D("0.98"))
+    step = market_step(RULES)
+    assert by_formula + 2 * step * 20_000 <= smallest <= by_formula + D("2.01") * step * 20_000
+
+
+@given(price=st.decimals("0.01", "200000", places=2), fee=st.sampled_from(["0", "0.001", "0.002"]))
+def test_what_the_smallest_amount_buys_can_be_sold_after_the_stop(price: Decimal, fee: str) -> None:
+    """Bought on the grid, less the fee, floored to the grid, sold at the stop: the minimum notional is reached."""
+    amount = smallest_sellable_amount(RULES, stop_loss_pct=D(3), price=price)
+
+    step = market_step(RULES)
+    bought = floor_to_step(amount / price, step)
+    sellable = floor_to_step(bought * (1 - D(fee)), step)
+    assert sellable * price * D("0.97") >= RULES.min_notional
 
 
 def test_the_smallest_amount_by_lot_survives_a_step_and_the_fee() -> None:

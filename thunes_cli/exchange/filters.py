@@ -116,7 +116,9 @@ def shape_market_buy(rules: SymbolRules, quote_amount: Decimal, facts: MarketFac
 def smallest_sellable_amount(rules: SymbolRules, *, stop_loss_pct: Decimal, price: Decimal) -> Decimal:
     """The smallest quote amount whose purchase can still be sold after a stop, in steps of the quote precision.
 
-    Two things must hold: ``amount × (1 − pct/100) × 0.98`` reaches the minimum notional, and the quantity bought at
+    Two things must hold. The notional: ``amount × (1 − pct/100) × 0.98`` reaches the minimum, with two steps of the
+    lot on top, for the exchange rounds the purchase down to the step and we round the sale (on BTC at 60,000 that is
+    6.46 USDT where the formula alone says 5.26, of which 4.07 would be left to sell). And the quantity bought at
     ``price``, one step short and less a fee of 0.2 %, floored to the step, reaches the least lot.
 
     Raises:
@@ -127,6 +129,9 @@ def smallest_sellable_amount(rules: SymbolRules, *, stop_loss_pct: Decimal, pric
         raise ValueError(f"no amount survives a stop-loss of {stop_loss_pct} % at a price of {price}")
     unit, step = _unit(rules.quote_precision), market_step(rules)
     for_notional = EXACT.divide(rules.min_notional, EXACT.multiply(kept, _STOP_MARGIN))
+    if for_notional > 0:
+        two_steps = EXACT.multiply(step, EXACT.add(1, EXACT.divide(Decimal(1), _AFTER_FEE)))
+        for_notional = EXACT.add(for_notional, EXACT.multiply(two_steps, price))
     least_lot = max(_ceil_to_step(rules.min_quantity, step), step)
     bought = _ceil_to_step(EXACT.divide(least_lot, _AFTER_FEE), step)
     return _ceil_to_step(max(for_notional, EXACT.multiply(EXACT.add(bought, step), price)), unit)
