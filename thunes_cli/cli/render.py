@@ -73,8 +73,8 @@ def write_text(result: Result, streams: Streams, *, first_line: str, quiet: bool
         for block in result.text:
             _write_block(block, streams)
     if answered:
-        for problem in result.problems:
-            streams.stdout.write(_lines(problem, prefix="attention"))
+        if not result.problems_in_text:
+            streams.stdout.writelines(_lines(problem, prefix="attention") for problem in result.problems)
         return
     streams.stdout.flush()
     write_errors(result, streams.stderr)

@@ -42,6 +42,7 @@ class Result:
     """A command's answer. ``data`` is JSON-ready (money as strings, times as text); ``text`` is for people.
 
     ``home`` names another home than the call's (``demo``). ``streamed``: the command wrote its answer itself.
+    ``problems_in_text``: the text tells the problems, where a reader wants them; they are not written again.
     """
 
     data: dict[str, Any] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class Result:
     problems: tuple[Problem, ...] = ()
     home: Path | None = None
     streamed: bool = False
+    problems_in_text: bool = False
 
     @property
     def status(self) -> Status:

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from thunes_cli.clock import from_text, utc_midnight
-from thunes_cli.ledger import bans, breakers, controls, daemon, fills, known, orders, outbox, positions
+from thunes_cli.ledger import bans, breakers, controls, fills, known, orders, outbox, positions
+from thunes_cli.ledger.daemon import DaemonRow, JobRow, last_runs, read_daemon
 from thunes_cli.model import Position
 from thunes_cli.process import boot_id
 
@@ -43,8 +44,8 @@ class HealthRows:
     ``ban_left_s`` is what is left of a ban in force.
     """
 
-    daemon: daemon.DaemonRow | None
-    jobs: tuple[daemon.JobRow, ...]
+    daemon: DaemonRow | None
+    jobs: tuple[JobRow, ...]
     kill_switch: controls.KillSwitch
     frozen: tuple[controls.Freeze, ...]
     breaker: breakers.BreakerStatus
@@ -68,16 +69,16 @@ def read_health(connection: sqlite3.Connection, *, now: datetime, wall: datetime
     feed = known.read_known(connection, known.FEED)
     values = limits[0] if limits else {}
     held = tuple(positions.open_positions(connection))
-    clocks = {"monotonic": time.monotonic(), "boot": boot_id()}
-    ban = bans.active_ban(connection, wall=wall, **clocks)
+    monotonic, boot = time.monotonic(), boot_id()
+    ban = bans.active_ban(connection, wall=wall, monotonic=monotonic, boot=boot)
     return HealthRows(
-        daemon=daemon.read_daemon(connection),
-        jobs=tuple(daemon.last_runs(connection)),
+        daemon=read_daemon(connection),
+        jobs=tuple(last_runs(connection)),
         kill_switch=controls.read_kill_switch(connection),
         frozen=tuple(controls.frozen_symbols(connection).values()),
-        breaker=breakers.breaker_status(connection, wall, limits=breaker_limits(values), **clocks),
+        breaker=breakers.breaker_status(connection, wall, limits=breaker_limits(values)),
         ban=ban,
-        ban_left_s=ban.left_s(wall=wall, **clocks) if ban is not None else 0.0,
+        ban_left_s=ban.left_s(wall=wall, monotonic=monotonic, boot=boot) if ban is not None else 0.0,
         limits=values,
         feed=feed[0] if feed else {},
         feed_at=feed[1] if feed else None,

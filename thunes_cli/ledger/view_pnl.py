@@ -1,0 +1,50 @@
+"""What was earned and lost since a moment: fills by the time they traded, positions by the time they ended."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from thunes_cli.clock import to_text
+from thunes_cli.ledger.known import read_prices
+from thunes_cli.ledger.positions import all_positions
+from thunes_cli.model import ZERO, Position, PositionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class PnlRows:
+    """``realized`` and ``fees`` are in quote; ``unvalued_fees`` counts fees no price was known for.
+
+    ``closed`` ended since then, oldest first; ``held`` is open now, with the last prices recorded.
+    """
+
+    realized: Decimal
+    fees: Decimal
+    unvalued_fees: int
+    closed: tuple[Position, ...]
+    held: tuple[Position, ...]
+    prices: dict[str, tuple[Decimal, datetime]]
+
+
+def read_pnl(connection: sqlite3.Connection, *, since: datetime) -> PnlRows:
+    """The rows of a profit and loss statement; ``since`` is market time."""
+    realized, fees, unvalued = ZERO, ZERO, 0
+    rows = connection.execute(
+        "SELECT realized, fee_quote, fee_valued FROM fills WHERE traded_at >= ?", (to_text(since),)
+    )
+    for row in rows:
+        realized += Decimal(row["realized"])
+        fees += Decimal(row["fee_quote"])
+        unvalued += row["fee_valued"] == "unknown"
+    known = all_positions(connection)
+    ended = [position for position in known if position.exit_time is not None and position.exit_time >= since]
+    return PnlRows(
+        realized=realized,
+        fees=fees,
+        unvalued_fees=unvalued,
+        closed=tuple(position for position in ended if position.status is PositionStatus.CLOSED),
+        held=tuple(position for position in known if position.status is PositionStatus.OPEN),
+        prices=read_prices(connection),
+    )
