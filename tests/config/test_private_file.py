@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from thunes_cli.config.home import create_home
 from thunes_cli.config.private_file import write_private_file
 
 
@@ -42,3 +43,11 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
         write_private_file(tmp_path / "a", "x")
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_draft_left_by_a_crash_does_not_make_a_home_somebody_elses(tmp_path: Path) -> None:
+    """It is named after the file it was to become."""
+    (tmp_path / ".env.x1y2z3.new").touch()
+    (tmp_path / "thunes.db.x1y2z3.new").touch()
+
+    create_home(tmp_path)

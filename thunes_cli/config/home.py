@@ -153,8 +153,7 @@ def create_home(path: Path) -> None:
         HomeNotOurs: it belongs to another user (10).
     """
     try:
-        if path.is_dir():
-            _check_takeable(path)
+        check_takeable(path)
         path.mkdir(mode=MODE, parents=True, exist_ok=True)
         if not (path / LEDGER).exists():
             path.chmod(MODE)
@@ -166,10 +165,17 @@ def create_home(path: Path) -> None:
         raise HomeInUse(path, f"{error.strerror} ({error.filename})") from None
 
 
-def _check_takeable(path: Path) -> None:
+def check_takeable(path: Path) -> None:
+    """Return when :func:`create_home` may take this place: nothing is there, or a home, or what may become one.
+
+    Raises:
+        HomeInUse: it holds other things (78). HomeNotOurs: it belongs to another user (10).
+    """
+    if not path.is_dir():
+        return
     if path.stat().st_uid != os.geteuid():
         raise _not_ours(path)
     names = sorted(entry.name for entry in path.iterdir())
     strangers = [name for name in names if name not in _MEMBERS and not name.startswith(_MEMBER_PREFIXES)]
-    if strangers:
+    if strangers and LEDGER not in names:
         raise HomeInUse(path, f"it holds other things, {strangers[0]!r} among them")

@@ -17,7 +17,7 @@ def write_private_file(path: Path, content: str | bytes) -> None:
         OSError: it could not be written (full disk, no permission); what was there before is unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".new", dir=path.parent)
     draft = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
@@ -30,11 +30,11 @@ def write_private_file(path: Path, content: str | bytes) -> None:
         with suppress(OSError):
             draft.unlink()
         raise
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
-def _sync_directory(directory: Path) -> None:
-    """Without this the rename may be lost with the power."""
+def sync_directory(directory: Path) -> None:
+    """Make what was created or renamed in a directory survive a loss of power."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
