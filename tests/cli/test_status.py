@@ -365,7 +365,7 @@ class TestTruth:
         assert answer.data["feed"]["mode"] == "down"
 
     @pytest.mark.parametrize(("clean", "code"), [(True, 0), (False, 3)])
-    def test_the_last_reconcile(self, bot: BotHome, clean: bool, code: int) -> None:
+    def test_the_last_reconcile(self, bot: BotHome, code: int, *, clean: bool) -> None:
         """Only the newest counts."""
         bot.daemon_runs()
         bot.reconciled(clean=not clean)
