@@ -1,0 +1,165 @@
+"""Request parameters: parsed from the received text, read with the exchange's checks and messages."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from urllib.parse import unquote_plus
+
+from thunes_cli.sim.rejection import ApiError, illegal, mandatory
+
+_DECIMAL = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
+_INTEGER = r"^[0-9]{1,20}$"
+_SYMBOL = r"^[A-Z0-9-_.]{1,20}$"
+_CLIENT_ID = r"^[a-zA-Z0-9-_]{1,36}$"
+_LONGEST = 2**63 - 1
+# Times from here on are microseconds.
+_MICROSECONDS_FROM = 10**14
+
+
+class Params:
+    """The parameters of one request, decoded."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = dict(values)
+
+    @classmethod
+    def parse(cls, query: str, body: str = "") -> Params:
+        """Decode query string and form body; what is in both counts as the query has it.
+
+        Raises:
+            ApiError: −1101 a name twice in one of them, −1100 text that is not UTF-8.
+        """
+        return cls(_decode(body) | _decode(query))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def check(self, known: Iterable[str], required: Iterable[str]) -> None:
+        """Refuse parameters the endpoint does not know, empty ones, and the lack of mandatory ones.
+
+        Raises:
+            ApiError: −1102, −1105 or −1104.
+        """
+        for name in required:
+            if not self._values.get(name):
+                raise mandatory(name)
+        read = frozenset(known)
+        for name, value in self._values.items():
+            if name in read and not value:
+                raise ApiError(-1105, f"Parameter '{name}' was empty.")
+        unread = sum(1 for name in self._values if name not in read)
+        if unread:
+            sent = len(self._values)
+            message = f"Not all sent parameters were read; read '{sent - unread}' parameter(s) but was sent '{sent}'."
+            raise ApiError(-1104, message)
+
+    def text(self, name: str) -> str | None:
+        """The value as it is, or None."""
+        return self._values.get(name)
+
+    def choice(self, name: str, allowed: Iterable[str], refusal: ApiError) -> str | None:
+        """One of several words, or None when not sent."""
+        value = self._values.get(name)
+        if value is not None and value not in allowed:
+            raise refusal
+        return value
+
+    def symbol(self, name: str = "symbol") -> str:
+        """A mandatory symbol; lower-case letters are illegal characters."""
+        value = self._values.get(name, "")
+        if not value:
+            raise mandatory(name)
+        if len(value) > 50 or re.search(r"[a-z\s\x00-\x1f\"'<>&;/\\]", value):  # noqa: PLR2004 - the API's own bound
+            raise illegal(name, _SYMBOL)
+        return value
+
+    def symbols(self) -> list[str] | None:
+        """The ``symbols`` parameter: a JSON array of distinct names, or None."""
+        value = self._values.get("symbols")
+        if value is None:
+            return None
+        try:
+            found = json.loads(value)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, list) or not found or not all(isinstance(each, str) for each in found):
+            raise illegal("symbols", r'^\["[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}\]$')
+        if len(set(found)) != len(found):
+            raise ApiError(-1151, "Symbol is present multiple times in the list.")
+        return found
+
+    def integer(self, name: str) -> int | None:
+        """A whole number, or None when not sent."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not re.fullmatch(_INTEGER, value, re.ASCII):
+            raise illegal(name, _INTEGER)
+        if int(value) > _LONGEST:
+            raise ApiError(-1108, f"Parameter '{name}' overflowed.")
+        return int(value)
+
+    def moment(self, name: str) -> int | None:
+        """A time in ms; given in µs it is cut down."""
+        value = self.integer(name)
+        return value // 1000 if value is not None and value >= _MICROSECONDS_FROM else value
+
+    def limit(self, *, default: int, most: int) -> int:
+        """The ``limit`` parameter; more than the most is cut to it."""
+        value = self.integer("limit")
+        if value is None:
+            return default
+        if value < 1:
+            raise ApiError(-1130, "Data sent for parameter 'limit' is not valid.")
+        return min(value, most)
+
+    def decimal(self, name: str) -> Decimal | None:
+        """A plain decimal, or None when not sent. Exponents and signs are illegal characters."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not re.fullmatch(_DECIMAL, value, re.ASCII):
+            raise illegal(name, _DECIMAL)
+        return Decimal(value)
+
+    def amount(self, name: str) -> Decimal | None:
+        """A decimal above zero, or None when not sent."""
+        value = self.decimal(name)
+        if value is not None and value <= 0:
+            raise ApiError(-1013, f"Invalid {name}.")
+        return value
+
+    def boolean(self, name: str, *, default: bool) -> bool:
+        """``true`` or ``false`` in any case."""
+        value = self._values.get(name)
+        if value is None:
+            return default
+        if value.lower() not in {"true", "false"}:
+            raise illegal(name, "^(true|false)$")
+        return value.lower() == "true"
+
+    def client_id(self, name: str) -> str | None:
+        """A client order id, or None when not sent."""
+        value = self._values.get(name)
+        if value is not None and not re.fullmatch(_CLIENT_ID, value, re.ASCII):
+            raise illegal(name, _CLIENT_ID)
+        return value
+
+
+def _decode(text: str) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for pair in text.split("&"):
+        if not pair:
+            continue
+        name, _, value = pair.partition("=")
+        try:
+            name, value = unquote_plus(name, errors="strict"), unquote_plus(value, errors="strict")
+        except UnicodeDecodeError:
+            raise ApiError(-1100, "Illegal characters found in a parameter.") from None
+        if name in values:
+            raise ApiError(-1101, "Duplicate values for a parameter detected.")
+        values[name] = value
+    return values

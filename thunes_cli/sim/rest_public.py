@@ -1,0 +1,205 @@
+"""Public endpoints: general information and market data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from thunes_cli.sim.amounts import scaled_wire, wire
+from thunes_cli.sim.bars import INTERVALS, Bar
+from thunes_cli.sim.calls import Call, Endpoint, reads
+from thunes_cli.sim.market import AVERAGE_MINUTES, Listing
+from thunes_cli.sim.params import Params
+from thunes_cli.sim.rejection import ApiError
+from thunes_cli.sim.tape import close_time
+from thunes_cli.sim.weights import RATE_LIMITS
+
+_STATUSES = frozenset({"TRADING", "HALT", "BREAK", "END_OF_DAY", "CANCEL_ONLY"})
+_COMBINATION = "Combination of optional parameters invalid."
+_DEPTH_LIMIT = 5000
+
+
+def ping(_: Call) -> Any:
+    """GET ping."""
+    return {}
+
+
+def server_time(call: Call) -> Any:
+    """GET time."""
+    return {"serverTime": call.now}
+
+
+def exchange_info(call: Call) -> Any:
+    """GET exchangeInfo: one symbol, several, those of a status, or all."""
+    params = call.params
+    if sum(name in params for name in ("symbol", "symbols", "permissions")) > 1:
+        raise ApiError(-1128, _COMBINATION)
+    if "symbolStatus" in params and ("symbol" in params or "symbols" in params):
+        raise ApiError(-1128, _COMBINATION)
+    shown = params.boolean("showPermissionSets", default=True)
+    permissions = params.text("permissions")
+    listings = _selected(call)
+    if permissions is not None and "SPOT" not in permissions:
+        listings = []
+    return {
+        "timezone": "UTC",
+        "serverTime": call.now,
+        "rateLimits": list(RATE_LIMITS),
+        "exchangeFilters": [],
+        "symbols": [each.info(call.now, permission_sets=shown) for each in listings],
+    }
+
+
+def klines(call: Call) -> Any:
+    """GET klines: oldest first, the last one still open."""
+    params = call.params
+    listing = call.world.market.listing(params.symbol())
+    interval = params.text("interval") or ""
+    if interval != "1M" and interval not in INTERVALS:
+        raise ApiError(-1120, "Invalid interval.")
+    if params.text("timeZone") not in {None, "0", "00:00", "0:00"}:
+        raise ApiError(-1020, "This operation is not supported.")
+    bars = listing.tape.candles(
+        interval,
+        begin=params.moment("startTime"),
+        end=params.moment("endTime"),
+        limit=params.limit(default=500, most=1000),
+        now=call.now,
+    )
+    return [_kline(bar, interval) for bar in bars]
+
+
+def _kline(bar: Bar, interval: str) -> list[Any]:
+    return [
+        bar.open_time,
+        scaled_wire(bar.open),
+        scaled_wire(bar.high),
+        scaled_wire(bar.low),
+        scaled_wire(bar.close),
+        scaled_wire(bar.volume),
+        close_time(bar.open_time, interval),
+        scaled_wire(bar.quote_volume),
+        bar.trades,
+        scaled_wire(bar.taker_base),
+        scaled_wire(bar.taker_quote),
+        "0",
+    ]
+
+
+def average_price(call: Call) -> Any:
+    """GET avgPrice."""
+    listing = call.world.market.listing(call.params.symbol())
+    return {"mins": AVERAGE_MINUTES, "price": wire(listing.average(call.now)), "closeTime": call.now}
+
+
+def ticker_price(call: Call) -> Any:
+    """GET ticker/price."""
+
+    def show(listing: Listing) -> dict[str, Any]:
+        return {"symbol": listing.spec.symbol, "price": wire(listing.price(call.now))}
+
+    return _one_or_many(call, show)
+
+
+def book_ticker(call: Call) -> Any:
+    """GET ticker/bookTicker: best bid and ask with what they still hold."""
+
+    def show(listing: Listing) -> dict[str, Any]:
+        book = call.world.engine.book(listing, call.now)
+        bid, ask = book.bids[:1], book.asks[:1]
+        return {
+            "symbol": listing.spec.symbol,
+            "bidPrice": wire(bid[0].price) if bid else "0.00000000",
+            "bidQty": wire(bid[0].quantity) if bid else "0.00000000",
+            "askPrice": wire(ask[0].price) if ask else "0.00000000",
+            "askQty": wire(ask[0].quantity) if ask else "0.00000000",
+        }
+
+    return _one_or_many(call, show)
+
+
+def depth(call: Call) -> Any:
+    """GET depth."""
+    listing = call.world.market.listing(call.params.symbol())
+    _demand_status(call, listing)
+    limit = call.params.limit(default=100, most=_DEPTH_LIMIT)
+    book = call.world.engine.book(listing, call.now)
+    return {
+        "lastUpdateId": call.now,
+        "bids": [[wire(price), wire(quantity)] for price, quantity in book.bids[:limit]],
+        "asks": [[wire(price), wire(quantity)] for price, quantity in book.asks[:limit]],
+    }
+
+
+def _one_or_many(call: Call, show: Callable[[Listing], dict[str, Any]]) -> Any:
+    if "symbol" in call.params and "symbols" in call.params:
+        raise ApiError(-1128, _COMBINATION)
+    listings = _selected(call)
+    if "symbol" in call.params:
+        _demand_status(call, listings[0])
+        return show(listings[0])
+    return [show(each) for each in listings]
+
+
+def _selected(call: Call) -> list[Listing]:
+    """The listings that ``symbol``, ``symbols`` or ``symbolStatus`` name."""
+    market, params = call.world.market, call.params
+    if "symbol" in params:
+        return [market.listing(params.symbol())]
+    wanted = params.symbols()
+    found = list(market) if wanted is None else [market.listing(each) for each in wanted]
+    status = _status(params)
+    return found if status is None else [each for each in found if each.status(call.now) == status]
+
+
+def _demand_status(call: Call, listing: Listing) -> None:
+    status = _status(call.params)
+    if status is not None and listing.status(call.now) != status:
+        raise ApiError(-1220, "The symbol's status does not match the requested symbolStatus.")
+
+
+def _status(params: Params) -> str | None:
+    return params.choice("symbolStatus", _STATUSES, ApiError(-1122, "Invalid symbolStatus."))
+
+
+def _depth_weight(params: Params) -> int:
+    text = params.text("limit") or "100"
+    limit = int(text) if text.isdecimal() and len(text) < 10 else 100  # noqa: PLR2004 - any number of that length
+    return next((weight for most, weight in ((100, 5), (500, 25), (1000, 50)) if limit <= most), 250)
+
+
+def _ticker_weight(params: Params) -> int:
+    return 2 if "symbol" in params else 4
+
+
+_TICKER = reads("symbol", "symbols", "symbolStatus")
+ENDPOINTS = (
+    Endpoint("GET", "/api/v3/ping", ping),
+    Endpoint("GET", "/api/v3/time", server_time),
+    Endpoint(
+        "GET",
+        "/api/v3/exchangeInfo",
+        exchange_info,
+        weight=20,
+        reads=reads("symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus"),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v3/klines",
+        klines,
+        weight=2,
+        reads=reads("symbol", "interval", "startTime", "endTime", "timeZone", "limit"),
+        required=("symbol", "interval"),
+    ),
+    Endpoint("GET", "/api/v3/avgPrice", average_price, weight=2, reads=reads("symbol"), required=("symbol",)),
+    Endpoint("GET", "/api/v3/ticker/price", ticker_price, weight=_ticker_weight, reads=_TICKER),
+    Endpoint("GET", "/api/v3/ticker/bookTicker", book_ticker, weight=_ticker_weight, reads=_TICKER),
+    Endpoint(
+        "GET",
+        "/api/v3/depth",
+        depth,
+        weight=_depth_weight,
+        reads=reads("symbol", "limit", "symbolStatus"),
+        required=("symbol",),
+    ),
+)

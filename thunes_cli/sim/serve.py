@@ -1,0 +1,147 @@
+"""The server process: opens the exchange, announces itself on stdout, serves until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TextIO
+
+from thunes_cli.sim.failure import EXIT_LOCKED, EXIT_UNAVAILABLE, SimError
+from thunes_cli.sim.options import SimOptions
+from thunes_cli.sim.world import World, open_world
+
+LOCK = "lock"
+ADDRESS = "address"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Where an exchange is reached and with which key: the first line on stdout."""
+
+    rest_url: str
+    stream_url: str
+    ws_api_url: str
+    sapi_url: str
+    api_key: str
+    api_secret: str
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self))
+
+
+def serve(options: SimOptions, *, out: TextIO) -> None:
+    """Serve until SIGTERM or SIGINT, or until ``parent_fd`` closes.
+
+    The directory's lock is held throughout, and its address file tells others where to connect. The first line
+    written to ``out`` is the :class:`Announcement` as JSON.
+
+    Raises:
+        SimError: bad options or candles (78), the directory is being served already (11), the address cannot be
+            listened on (13).
+    """
+    options.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _lock(options.directory):
+        world = open_world(options)
+        try:
+            asyncio.run(_serve(world, out))
+        finally:
+            world.close()
+
+
+@contextlib.contextmanager
+def _lock(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock; the file stays, for a lock on a removed file would be no lock."""
+    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SimError(
+                f"the simulator in {directory} is being served already",
+                f"its address is in {directory / ADDRESS}",
+                code="sim_served",
+                exit_code=EXIT_LOCKED,
+            ) from None
+        (directory / ADDRESS).unlink(missing_ok=True)  # left behind by a server that was killed
+        yield
+    finally:
+        os.close(descriptor)
+
+
+async def _serve(world: World, out: TextIO) -> None:
+    from aiohttp import web  # noqa: PLC0415 - heavy, and only the server process needs it
+
+    from thunes_cli.sim.server import RestServer  # noqa: PLC0415 - imports aiohttp
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if world.options.parent_fd is not None:
+        loop.add_reader(world.options.parent_fd, _watch_parent, world.options.parent_fd, stop)
+    runner = RestServer(world).runner()
+    await runner.setup()
+    host, port = world.options.host, world.options.port
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise _cannot_listen(host, port, error) from error
+        announcement = announce(world, runner.addresses[0][1])
+        address = world.options.directory / ADDRESS
+        write_private(address, announcement.to_json() + "\n")
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                out.write(announcement.to_json() + "\n")
+                out.flush()
+            await stop.wait()
+        finally:
+            address.unlink(missing_ok=True)
+    finally:
+        await runner.cleanup()
+
+
+def _watch_parent(descriptor: int, stop: asyncio.Event) -> None:
+    """The parent's end of the pipe has closed: it is gone, so this process has nothing to live for."""
+    if not os.read(descriptor, 1024):
+        asyncio.get_running_loop().remove_reader(descriptor)
+        stop.set()
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> SimError:
+    if error.errno == errno.EADDRINUSE:
+        reason, hint = "it is in use", "choose another one with --port, or --port 0 for any free one"
+    else:
+        reason, hint = os.strerror(error.errno) if error.errno else str(error), "choose another --host or --port"
+    message = f"cannot listen on {host}:{port}: {reason}"
+    return SimError(message, hint, code="port_in_use", exit_code=EXIT_UNAVAILABLE)
+
+
+def announce(world: World, port: int) -> Announcement:
+    """The announcement of a world that listens on a port."""
+    host = world.options.host
+    shown = "127.0.0.1" if host in {"0.0.0.0", "localhost"} else host  # noqa: S104 - compared, not bound
+    if ":" in shown:
+        shown = "[::1]" if shown == "::" else f"[{shown}]"
+    http, websocket = f"http://{shown}:{port}", f"ws://{shown}:{port}"
+    key = world.first_key
+    return Announcement(http, websocket, f"{websocket}/ws-api/v3", http, key.api_key, key.secret)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file only its owner can read, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    temporary.replace(path)

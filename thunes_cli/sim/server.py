@@ -1,0 +1,138 @@
+"""HTTP: reads a request as it was received, applies the exchange's checks in their order, writes the reply."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from aiohttp import web
+
+from thunes_cli.sim import admin, rest_account, rest_public, rest_trading
+from thunes_cli.sim.calls import Call, Endpoint, Security
+from thunes_cli.sim.failure import SimError
+from thunes_cli.sim.params import Params
+from thunes_cli.sim.rejection import ApiError, mandatory
+from thunes_cli.sim.signing import check_timestamp, signed_payload, verify
+from thunes_cli.sim.store import ApiKey
+from thunes_cli.sim.world import World
+
+_LOG = logging.getLogger(__name__)
+_KEY_LENGTH = 64
+_MAX_BODY = 1 << 20
+_PERMISSION = {Security.USER_DATA: "enableReading", Security.TRADE: "enableSpotAndMarginTrading"}
+_INTERNAL = "Internal error; unable to process your request. Please try again."
+
+
+class RestServer:
+    """Answers requests for one world. Handlers are plain functions: one request is answered at a time, as one step."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        tables = (rest_public.ENDPOINTS, rest_trading.ENDPOINTS, rest_account.ENDPOINTS)
+        self._endpoints = {(each.method, each.path): each for table in tables for each in table}
+
+    def runner(self) -> web.ServerRunner:
+        """What serves it on a socket."""
+        server = web.Server(self.handle, client_max_size=_MAX_BODY, access_log=None)
+        return web.ServerRunner(server, shutdown_timeout=1.0)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request, whatever it holds; never raises for what a client sends."""
+        path, _, query = request.raw_path.partition("?")
+        address = request.remote or ""
+        try:
+            body = (await request.read()).decode("utf-8", "surrogateescape")
+        except web.HTTPRequestEntityTooLarge:
+            return self._reply(address, 413, {"code": -1101, "msg": "Too many parameters sent for this endpoint."})
+        try:
+            return self._route(request, path, query, body)
+        except ApiError as error:
+            return self._reply(address, error.status, error.body())
+        except SimError as error:
+            _LOG.error("%s", error.message)
+            return self._reply(address, 500, {"code": -1001, "msg": _INTERNAL})
+        except Exception:  # noqa: BLE001 - no request may end the exchange
+            _LOG.exception("a request failed: %s %s", request.method, path)
+            return self._reply(address, 500, {"code": -1001, "msg": _INTERNAL})
+
+    def _route(self, request: web.BaseRequest, path: str, query: str, body: str) -> web.Response:
+        address = request.remote or ""
+        endpoint = self._endpoints.get((request.method, path))
+        if endpoint is not None:
+            return self._call(request, endpoint, query, "" if request.method == "GET" else body)
+        own = admin.ROUTES.get((request.method, path))
+        if own is not None:
+            return self._reply(address, 200, own(self._world, body))
+        return self._not_found(request)
+
+    def _call(self, request: web.BaseRequest, endpoint: Endpoint, query: str, body: str) -> web.Response:
+        world = self._world
+        address, wall = request.remote or "", world.clock.wall_ms()
+        try:
+            params = Params.parse(query, body)
+        except ApiError:
+            world.usage.charge(address, 1, wall)
+            raise
+        cost = endpoint.cost(params)
+        world.usage.charge(address, cost, wall)
+        key = None
+        if endpoint.security is not Security.NONE:
+            key = self._known_key(request, endpoint.security)
+        params.check(endpoint.reads, endpoint.required)
+        if key is not None:
+            self._check_signature(key, params, query, body)
+        now = world.clock.now()
+        if world.engine.open:
+            for _ in world.engine.advance(now):
+                world.usage.order_filled_later(str(world.uid), wall)
+        call = Call(world=world, params=params, now=now, wall=wall, key=key)
+        answer = endpoint.answer(call)
+        if endpoint.free_on_success:
+            world.usage.refund(address, cost, wall)
+        return self._reply(address, 200, answer, call.headers)
+
+    def _known_key(self, request: web.BaseRequest, security: Security) -> ApiKey:
+        sent = request.headers.get("X-MBX-APIKEY", "")
+        if len(sent) != _KEY_LENGTH or not sent.isalnum():
+            raise ApiError(-2014, "API-key format invalid.")
+        key = self._world.keys.get(sent)
+        allowed = (
+            key is not None
+            and not key.revoked
+            and (not key.ips or request.remote in key.ips)
+            and key.permissions[_PERMISSION[security]]
+        )
+        if key is None or not allowed:
+            raise ApiError(-2015, "Invalid API-key, IP, or permissions for action.")
+        return key
+
+    def _check_signature(self, key: ApiKey, params: Params, query: str, body: str) -> None:
+        signature = params.text("signature")
+        if not params.text("timestamp"):
+            raise mandatory("timestamp")
+        if not signature:
+            raise mandatory("signature")
+        check_timestamp(params, self._world.clock)
+        if not verify(key, signed_payload(query, body), signature):
+            raise ApiError(-1022, "Signature for this request is not valid.")
+
+    def _not_found(self, request: web.BaseRequest) -> web.Response:
+        if "text/html" in request.headers.get("Accept", ""):
+            return web.Response(
+                status=404, text="<html><body><h2>404 Not found</h2></body></html>", content_type="text/html"
+            )
+        return self._reply(request.remote or "", 404, {})
+
+    def _reply(self, address: str, status: int, answer: Any, headers: dict[str, str] | None = None) -> web.Response:
+        text = json.dumps(answer, separators=(",", ":"), ensure_ascii=False)
+        shown = self._world.usage.weight_headers(address, self._world.clock.wall_ms())
+        if headers:
+            shown |= headers
+        return web.Response(
+            status=status,
+            body=text.encode("utf-8", "replace"),
+            headers=shown,
+            content_type="application/json",
+            charset="utf-8",
+        )
