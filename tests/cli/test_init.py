@@ -99,7 +99,9 @@ def test_option_and_settings_must_not_contradict(home: Path, init: Any) -> None:
     """Nothing is created that no later command could use."""
     document = init("--environment", "sim", expect=78, ENVIRONMENT="testnet")
 
-    assert "--environment says sim, but ENVIRONMENT is testnet, environment" in document["problems"][0]["message"]
+    assert (
+        "--environment says sim, but ENVIRONMENT is testnet, from the environment" in document["problems"][0]["message"]
+    )
     assert not home.exists()
 
 

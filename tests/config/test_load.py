@@ -97,7 +97,7 @@ def test_all_problems_are_reported_at_once(tmp_path: Path, write: Write) -> None
         f"MAX_DALY_LOSS: no such setting; did you mean MAX_DAILY_LOSS?, {file}:1",
         f"MAX_POSITIONS: given twice, first in line 4, {file}:5",
         f"RSI_PERIOD: must be a whole number (is x), {file}:3",
-        "STOP_LOSS_PCT: must be less than 100 (is 100), environment",
+        "STOP_LOSS_PCT: must be less than 100 (is 100), from the environment",
         f"SMA_FAST: must be less than SMA_SLOW, 50 (is 60), {file}:2",
     ]
 
@@ -138,7 +138,7 @@ def test_all_problems_are_reported_at_once(tmp_path: Path, write: Write) -> None
 )  # fmt: skip
 def test_what_is_refused_and_in_which_words(name: str, value: str, what: str, tmp_path: Path) -> None:
     """Each kind of value, in the operator's words."""
-    assert f"{name}: {what}, environment" in problems(tmp_path, **{name: value})
+    assert f"{name}: {what}, from the environment" in problems(tmp_path, **{name: value})
 
 
 @pytest.mark.parametrize("name", sorted(SECRETS))

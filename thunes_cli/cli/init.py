@@ -72,6 +72,7 @@ def _wanted(call: Call, option: Environment | None, present: Environment | None)
     Raises:
         ConfigError: option and settings say different things: no later command would work (78).
     """
+    from thunes_cli.config.faults import place
     from thunes_cli.config.load import load_settings
     from thunes_cli.config.settings import DEFAULT_ORIGIN
 
@@ -81,7 +82,7 @@ def _wanted(call: Call, option: Environment | None, present: Environment | None)
         return option or present or Environment.SIM
     if option is not None and option is not settings.environment:
         raise ConfigError(
-            f"--environment says {option}, but ENVIRONMENT is {settings.environment}, {origin}",
+            f"--environment says {option}, but ENVIRONMENT is {settings.environment}, {place(origin)}",
             hint="change one of them, or choose another home: thunes --home DIR init",
         )
     return settings.environment

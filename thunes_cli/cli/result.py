@@ -65,8 +65,9 @@ class Result:
 
 
 def failure(error: ThunesError) -> Result:
-    """The result of a command that raised."""
+    """The result of a command that raised; an error that carries several ``problems`` becomes one for each."""
+    messages = [str(part) for part in getattr(error, "problems", ())] or [error.message]
     return Result(
         exit_code=ExitCode(error.exit_code),
-        problems=(Problem(code=error.code, message=error.message, hint=error.hint),),
+        problems=tuple(Problem(code=error.code, message=message, hint=error.hint) for message in messages),
     )

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 
 from thunes_cli.errors import ConfigError
 
+ENVIRONMENT = "environment"  # the origin of what the process's environment says
+
+
+def place(origin: str) -> str:
+    """An origin as a sentence ends with it."""
+    return "from the environment" if origin == ENVIRONMENT else origin
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -21,7 +28,7 @@ class Fault:
 
     def __str__(self) -> str:
         subject = f"{self.settings[0]}: " if self.settings else ""
-        return f"{subject}{self.what}" + (f", {self.where}" if self.where else "")
+        return f"{subject}{self.what}" + (f", {place(self.where)}" if self.where else "")
 
 
 class SettingsInvalid(ConfigError):

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from thunes_cli.config.env_file import read_env_file
+from thunes_cli.config.faults import ENVIRONMENT
 from thunes_cli.config.home import ENV_FILE
 from thunes_cli.config.layer import Entry, Layer, Place
-
-ENVIRONMENT = "environment"
 
 Source = Callable[[Place, Collection[str]], Layer]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from thunes_cli.config.faults import place
 from thunes_cli.config.settings import DEFAULT_ORIGIN, Settings
 from thunes_cli.exchange.filters import MarketFacts, SymbolRules, shape_market_buy, smallest_sellable_amount
 from thunes_cli.model import plain
@@ -76,4 +77,4 @@ def _origin(settings: Settings, *names: str) -> str:
 
 def _at(settings: Settings, *names: str) -> str:
     origin = _origin(settings, *names)
-    return f" ({origin})" if origin else ""
+    return f" ({place(origin)})" if origin else ""

@@ -11,12 +11,12 @@ from decimal import Decimal
 from thunes_cli.clock import Clock, to_text
 from thunes_cli.config.settings import Settings
 from thunes_cli.errors import ExitCode
-from thunes_cli.exchange.clock_sync import SAMPLES, anchor_of, best_reading, take_reading
+from thunes_cli.exchange.clock_sync import SAMPLES, anchor_of, best_reading, exchange_rate_of_clock, take_reading
 from thunes_cli.exchange.failures import AuthFailed, ExchangeFailure
 from thunes_cli.exchange.filters import SymbolRules
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger.bans import RateUsage
-from thunes_cli.model import Environment
+from thunes_cli.model import Environment, plain
 from thunes_cli.ops.check import Check, CheckStatus
 from thunes_cli.ops.config_checks import amount_checks, funds_checks, symbol_checks
 
@@ -27,9 +27,10 @@ _BUSY_PERCENT = 80
 
 @dataclass(frozen=True, slots=True)
 class OnlineFacts:
-    """What the checks need besides the exchange. ``uid`` is the account this home is bound to, if it is."""
+    """What the checks need besides the exchange at ``rest_url``; ``uid``: the account this home is bound to, if any."""
 
     settings: Settings
+    rest_url: str
     clock: Clock
     uid: str | None
     usage: Callable[[], RateUsage]
@@ -81,12 +82,13 @@ class OnlineChecks:
 
     def _compare_clocks(self) -> Iterator[Check]:
         clock = self.facts.clock
-        readings = [take_reading(self.exchange.server_time, clock) for _ in range(SAMPLES)]
-        best = best_reading(readings)
-        clock.set_anchor(anchor_of(best, speed=clock.speed))
+        best = best_reading([take_reading(self.exchange.server_time, clock) for _ in range(SAMPLES)])
         if self.facts.settings.environment is Environment.SIM:
-            yield Check("clock", _OK, f"market time {to_text(best.server)}", "the simulator's own")
+            speed = exchange_rate_of_clock(self.facts.rest_url)
+            clock.set_anchor(anchor_of(best, speed=clock.speed if speed is None else speed))
+            yield Check("clock", _OK, f"market time {to_text(best.server)}, speed {plain(clock.speed)}", "any")
             return
+        clock.set_anchor(anchor_of(best, speed=Decimal(1)))
         skew = best.wall - best.server
         value = f"{skew / timedelta(milliseconds=1):+.0f} ms from the exchange's, ±{best.round_trip_s * 500:.0f} ms"
         hint = "it is corrected for, but let this machine keep time: timedatectl set-ntp true"
