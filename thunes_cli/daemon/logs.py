@@ -80,6 +80,8 @@ def logging_to(
     log_format: str,
     secrets: Sequence[Secret],
     stderr: TextIO | None,
+    stderr_level: str = "DEBUG",
+    also: Sequence[logging.Handler] = (),
 ) -> Iterator[RedactingFilter]:
     """Send log records to stderr and the file while the block runs; then everything is as it was.
 
@@ -89,9 +91,15 @@ def logging_to(
         log_format: ``text`` or ``json``.
         secrets: taken out of everything that is written; more can be added to the filter that is yielded.
         stderr: None where something else shows what happens (a live view).
+        stderr_level: what is left out there although the file has it.
+        also: handlers that get the same lines.
     """
     redact = RedactingFilter(secrets)
-    handlers: list[logging.Handler] = [] if stderr is None else [logging.StreamHandler(stderr)]
+    handlers: list[logging.Handler] = list(also)
+    if stderr is not None:
+        to_stderr = logging.StreamHandler(stderr)
+        to_stderr.setLevel(stderr_level)
+        handlers.append(to_stderr)
     problem = None
     try:
         handlers.append(_PrivateRotatingFile(log_file, maxBytes=LARGEST_BYTES, backupCount=KEPT))

@@ -30,10 +30,12 @@ def record_configuration(change: Change, settings: Settings) -> None:
     facts: dict[str, str | None] = {}
     for name in NAMES:
         value = settings.value(name)
+        if value is None:
+            continue
         if isinstance(value, Secret):
             facts[name] = f"sha256:{value.fingerprint()}"
         else:
-            facts[name] = None if value is None else as_text(value)
+            facts[name] = as_text(value)
     change.record(Event.CONFIGURATION_IN_FORCE, **facts)
     save_known(change.connection, LIMITS, {name: _jsonable(getattr(settings, name)) for name in _LIMITS}, at=change.at)
     traded = {

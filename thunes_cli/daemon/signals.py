@@ -58,12 +58,17 @@ class StopRequest:
 
 
 @contextlib.contextmanager
-def signals_asking(request: StopRequest) -> Iterator[None]:
-    """Turn SIGTERM and SIGINT into :meth:`StopRequest.ask` while the block runs (main thread only)."""
+def signals_asking(request: StopRequest, *, insisting: type[BaseException] | None = None) -> Iterator[None]:
+    """Turn SIGTERM and SIGINT into :meth:`StopRequest.ask` while the block runs (main thread only).
+
+    ``insisting`` is raised in the main thread when asked twice, by whoever has nobody to look at the request.
+    """
 
     def handle(number: int, frame: FrameType | None) -> None:
         del number, frame
         request.ask()
+        if request.hurry and insisting is not None:
+            raise insisting
 
     before = {number: signal.signal(number, handle) for number in _ASKED_BY}
     try:
