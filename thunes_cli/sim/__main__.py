@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 
@@ -11,17 +12,17 @@ from thunes_cli.sim.serve import serve
 
 
 def main() -> int:
-    """Serve with the options of stdin's first line; problems are one line on stderr."""
+    """Serve with the options of stdin's first line.
+
+    stderr is the log. What prevents serving is told on stdout, as ``{"error": {...}}`` in place of the announcement.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     options = SimOptions.from_json(sys.stdin.readline())
-    logging.basicConfig(
-        filename=options.directory / "sim.log" if options.directory.is_dir() else None,
-        level=logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
     try:
         serve(options, out=sys.stdout)
     except SimError as error:
-        sys.stderr.write(f"{error.code}\t{error.exit_code}\t{error.message}\t{error.hint}\n")
+        facts = {"message": error.message, "hint": error.hint, "code": error.code, "exit_code": error.exit_code}
+        sys.stdout.write(json.dumps({"error": facts}) + "\n")
         return error.exit_code
     return 0
 

@@ -25,6 +25,7 @@ def clock(world: World, _: str) -> dict[str, Any]:
         "finished": world.clock.finished,
         "start_ms": world.clock.start,
         "end_ms": world.clock.end,
+        "instance": world.instance,
     }
 
 

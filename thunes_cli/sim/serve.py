@@ -6,36 +6,22 @@ import asyncio
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from thunes_cli.sim.address import ADDRESS, LOCK, Address, Announcement
 from thunes_cli.sim.failure import EXIT_LOCKED, EXIT_UNAVAILABLE, SimError
 from thunes_cli.sim.options import SimOptions
 from thunes_cli.sim.world import World, open_world
 
-LOCK = "lock"
-ADDRESS = "address"
+if TYPE_CHECKING:
+    from aiohttp import web
 
-
-@dataclass(frozen=True, slots=True)
-class Announcement:
-    """Where an exchange is reached and with which key: the first line on stdout."""
-
-    rest_url: str
-    stream_url: str
-    ws_api_url: str
-    sapi_url: str
-    api_key: str
-    api_secret: str
-
-    def to_json(self) -> str:
-        """One line of JSON."""
-        return json.dumps(asdict(self))
+_PORT = "port"
 
 
 def serve(options: SimOptions, *, out: TextIO) -> None:
@@ -78,8 +64,6 @@ def _lock(directory: Path) -> Iterator[None]:
 
 
 async def _serve(world: World, out: TextIO) -> None:
-    from aiohttp import web  # noqa: PLC0415 - heavy, and only the server process needs it
-
     from thunes_cli.sim.server import RestServer  # noqa: PLC0415 - imports aiohttp
 
     stop = asyncio.Event()
@@ -90,25 +74,37 @@ async def _serve(world: World, out: TextIO) -> None:
         loop.add_reader(world.options.parent_fd, _watch_parent, world.options.parent_fd, stop)
     runner = RestServer(world).runner()
     await runner.setup()
-    host, port = world.options.host, world.options.port
     try:
-        site = web.TCPSite(runner, host, port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise _cannot_listen(host, port, error) from error
-        announcement = announce(world, runner.addresses[0][1])
-        address = world.options.directory / ADDRESS
-        write_private(address, announcement.to_json() + "\n")
+        announcement = announce(world, await _listen(world, runner))
+        speed = Decimal(0) if world.options.step else world.options.speed
+        Address(announcement, speed, os.getpid(), world.instance).write(world.options.directory)
         try:
             with contextlib.suppress(BrokenPipeError):
                 out.write(announcement.to_json() + "\n")
                 out.flush()
             await stop.wait()
         finally:
-            address.unlink(missing_ok=True)
+            (world.options.directory / ADDRESS).unlink(missing_ok=True)
     finally:
         await runner.cleanup()
+
+
+async def _listen(world: World, runner: web.ServerRunner) -> int:
+    """Listen, and return the port. Without a wish it is the one of last time, so that clients find us again."""
+    from aiohttp import web  # noqa: PLC0415 - heavy, and only the server process needs it
+
+    host, port = world.options.host, world.options.port
+    last = int(world.store.settings().get(_PORT, "0"))
+    for attempt in (port,) if port or not last else (last, 0):
+        try:
+            await web.TCPSite(runner, host, attempt).start()
+            break
+        except OSError as error:
+            if attempt == port:
+                raise _cannot_listen(host, port, error) from error
+    bound = int(runner.addresses[0][1])
+    world.store.put_settings({_PORT: str(bound)})
+    return bound
 
 
 def _watch_parent(descriptor: int, stop: asyncio.Event) -> None:
@@ -136,12 +132,3 @@ def announce(world: World, port: int) -> Announcement:
     http, websocket = f"http://{shown}:{port}", f"ws://{shown}:{port}"
     key = world.first_key
     return Announcement(http, websocket, f"{websocket}/ws-api/v3", http, key.api_key, key.secret)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file only its owner can read, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    temporary.replace(path)

@@ -19,7 +19,6 @@ from thunes_cli.sim.world import World
 
 _LOG = logging.getLogger(__name__)
 _KEY_LENGTH = 64
-_MAX_BODY = 1 << 20
 _PERMISSION = {Security.USER_DATA: "enableReading", Security.TRADE: "enableSpotAndMarginTrading"}
 _INTERNAL = "Internal error; unable to process your request. Please try again."
 
@@ -34,7 +33,7 @@ class RestServer:
 
     def runner(self) -> web.ServerRunner:
         """What serves it on a socket."""
-        server = web.Server(self.handle, client_max_size=_MAX_BODY, access_log=None)
+        server = web.Server(self.handle, access_log=None)
         return web.ServerRunner(server, shutdown_timeout=1.0)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -51,7 +51,7 @@ _LOOPBACK = ("127.0.0.1", "::1")
 
 @dataclass(slots=True)
 class World:
-    """A served exchange."""
+    """A served exchange. ``instance`` tells this run of it from every other."""
 
     options: SimOptions
     store: Store
@@ -61,6 +61,7 @@ class World:
     keys: dict[str, ApiKey]
     uid: int
     usage: Usage = field(default_factory=Usage)
+    instance: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
     def first_key(self) -> ApiKey:
