@@ -76,7 +76,7 @@ def _cell(entry: dict[str, Any]) -> str:
         5,
         10,
         (12, "the exchange rejected the API key"),
-        13,
+        *(13, 14),
         (78, "a setting is wrong, or the home is another environment's or account's"),
     ),
 )

@@ -12,7 +12,7 @@ from thunes_cli.clock import Clock, to_text
 from thunes_cli.config.settings import Settings
 from thunes_cli.errors import ExitCode
 from thunes_cli.exchange.clock_sync import SAMPLES, anchor_of, best_reading, exchange_rate_of_clock, take_reading
-from thunes_cli.exchange.failures import AuthFailed, ExchangeFailure
+from thunes_cli.exchange.failures import AuthFailed, ExchangeFailure, Rejected
 from thunes_cli.exchange.filters import SymbolRules
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger.bans import RateUsage
@@ -23,6 +23,7 @@ from thunes_cli.ops.config_checks import amount_checks, funds_checks, symbol_che
 _OK, _WARN, _FAIL, _SKIP = CheckStatus.OK, CheckStatus.WARN, CheckStatus.FAIL, CheckStatus.SKIP
 _MAX_SKEW = timedelta(seconds=1)  # the exchange refuses timestamps further ahead of its clock
 _BUSY_PERCENT = 80
+_WRONG_SIGNATURE = -1022
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,12 @@ class OnlineChecks:
                 yield self._failed(name, failure)
 
     def _failed(self, name: str, failure: ExchangeFailure) -> Check:
-        if isinstance(failure, AuthFailed):
+        wrong_secret = isinstance(failure, Rejected) and failure.business_code == _WRONG_SIGNATURE
+        if isinstance(failure, AuthFailed) or wrong_secret:
             self.exit_code = ExitCode.AUTH
-            return Check(name, _FAIL, failure.message, "the key is accepted", "correct the key, or its IP restriction")
-        if failure.exit_code == ExitCode.UNAVAILABLE:
+            value = "the secret does not belong to the key" if wrong_secret else failure.message
+            return Check(name, _FAIL, value, "the key is accepted", "correct the key, its secret or its IP restriction")
+        if not isinstance(failure, Rejected):
             self.exit_code = ExitCode.UNAVAILABLE
         return Check(name, _FAIL, failure.message, hint=failure.hint)
 
