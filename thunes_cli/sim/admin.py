@@ -71,7 +71,7 @@ def state(world: World, _: str) -> dict[str, Any]:
     trades = world.store.trades(tail=f"ORDER BY time DESC, symbol, trade_id DESC LIMIT {_SHOWN}")
     return clock(world, "") | {
         "uid": world.uid,
-        "requests": world.usage.requests,
+        "requests": {"total": world.usage.requests.total(), "by_path": dict(sorted(world.usage.requests.items()))},
         "symbols": [{"symbol": each.spec.symbol, "status": each.status(now)} for each in world.market],
         "balances": [
             {"asset": asset, "free": wire(held.free), "locked": wire(held.locked)}

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TextIO
 
 from thunes_cli.clock import EPOCH, from_ms, from_text, to_ms, to_text
-from thunes_cli.sim.amounts import SCALE, to_scaled
+from thunes_cli.sim.amounts import to_scaled
 from thunes_cli.sim.bars import INTERVALS, BarColumns, Flow, floor_open
 from thunes_cli.sim.failure import CandleFileError
 
@@ -31,7 +31,10 @@ _HEADER = ("open_time", "open", "high", "low", "close", "volume")
 _PUBLIC_COLUMNS = 12
 # Epoch times from here on are microseconds: as milliseconds they would lie in the year 5138.
 _MICROSECONDS_FROM = 10**14
-_LARGEST = 2**62
+_PADDING = "0" * 8
+_LONGEST_WHOLE = 18
+# Prices are kept as signed 64-bit numbers of hundred-millionths.
+_TOO_HIGH = 10**18
 _GAP_HINT = "pass --allow-gaps to treat missing candles as outages of the exchange"
 
 
@@ -119,7 +122,7 @@ class _RowReader:
         """How many columns a row must have, told by the first line."""
         if tuple(row[: len(_HEADER)]) == _HEADER:
             return _PUBLIC_COLUMNS if len(row) >= _PUBLIC_COLUMNS else len(_HEADER)
-        if len(row) == _PUBLIC_COLUMNS and row[0].isdigit():
+        if len(row) == _PUBLIC_COLUMNS and row[0].isdecimal():
             return _PUBLIC_COLUMNS
         raise self._bad(f"neither the header {','.join(_HEADER)} nor a row of {_PUBLIC_COLUMNS} columns")
 
@@ -139,13 +142,13 @@ class _RowReader:
         self.gaps += 1
 
     def _prices(self, moment: int, row: list[str]) -> None:
-        open_, high, low, close = (self._price(each) for each in row[1:5])
-        if low > min(open_, close) or high < max(open_, close) or high < low:
+        open_, high, low, close = self._price(row[1]), self._price(row[2]), self._price(row[3]), self._price(row[4])
+        if low > open_ or low > close or high < open_ or high < close:
             raise self._bad(f"high {row[2]} and low {row[3]} do not enclose open {row[1]} and close {row[4]}")
         self.columns.append(moment, (open_, high, low, close), self._number(row[5], "volume"))
         if self._width == _PUBLIC_COLUMNS:
             quote, count, base, taken = row[7], row[8], row[9], row[10]
-            if not count.isdigit():
+            if not count.isdecimal():
                 raise self._bad(f"number of trades {count!r} is not a whole number")
             flow = Flow(
                 self._number(quote, "quote volume"),
@@ -157,7 +160,7 @@ class _RowReader:
 
     def _time(self, text: str) -> int:
         try:
-            if text.isdigit():
+            if text.isdecimal():
                 moment = int(text)
                 if moment >= _MICROSECONDS_FROM:
                     moment //= 1000
@@ -172,23 +175,20 @@ class _RowReader:
 
     def _price(self, text: str) -> int:
         value = self._number(text, "price")
-        if value == 0:
-            raise self._bad("a price of zero")
-        fraction = text.partition(".")[2].rstrip("0")
-        if len(fraction) > self.decimals:
-            self.decimals = min(len(fraction), 8)
+        if not 0 < value < _TOO_HIGH:
+            raise self._bad("a price of zero" if value == 0 else f"price {text} is too large")
+        decimals = len(text) - text.find(".") - 1 if "." in text else 0
+        if decimals > self.decimals:
+            self.decimals = max(self.decimals, min(len(text.partition(".")[2].rstrip("0")), 8))
         return value
 
     def _number(self, text: str, what: str) -> int:
-        whole, _, fraction = text.partition(".")
         # The plain form is parsed without Decimal: a hundred thousand candles should load in a moment.
-        if whole.isdigit() and len(fraction) <= 8 and (not fraction or fraction.isdigit()):  # noqa: PLR2004 - 10^8
-            value = int(whole) * SCALE + (int(fraction.ljust(8, "0")) if fraction else 0)
-        else:
-            value = self._unusual_number(text, what)
-        if value >= _LARGEST:
-            raise self._bad(f"{what} {text} is too large")
-        return value
+        whole, _, fraction = text.partition(".")
+        digits = whole + fraction
+        if whole and digits.isdecimal() and len(fraction) <= len(_PADDING) and len(whole) <= _LONGEST_WHOLE:
+            return int(digits + _PADDING[len(fraction) :])
+        return self._unusual_number(text, what)
 
     def _unusual_number(self, text: str, what: str) -> int:
         try:
@@ -199,7 +199,7 @@ class _RowReader:
             raise self._bad(f"{what} is {text}")
         if number < 0:
             raise self._bad(f"{what} {text} is negative")
-        if number > _LARGEST:
+        if number >= 10**_LONGEST_WHOLE:
             raise self._bad(f"{what} {text} is too large")
         return to_scaled(number)
 

@@ -38,7 +38,7 @@ class Endpoint:
     stream_url: str
     ws_api_url: str
     sapi_url: str
-    api_key: str
+    api_key: str = field(repr=False)
     api_secret: str = field(repr=False)
     speed: Decimal = Decimal(1)
 

@@ -19,10 +19,9 @@ _RESTRICTIONS = {"ONLY_NEW": "NEW", "ONLY_PARTIALLY_FILLED": "PARTIALLY_FILLED"}
 
 def new_order(call: Call) -> Any:
     """POST order."""
-    request = _read_request(call.params)
+    request = _read_request(call)
     form = _form(call.params, request)
     engine = call.world.engine
-    call.world.market.listing(request.symbol)
     engine.check(request, call.now)
     order, trades = engine.place(request, call.now)
     call.world.usage.order_placed(call.account, call.wall, filled=bool(trades))
@@ -32,9 +31,8 @@ def new_order(call: Call) -> Any:
 
 def test_order(call: Call) -> Any:
     """POST order/test: everything but the matching engine."""
-    request = _read_request(call.params)
+    request = _read_request(call)
     _form(call.params, request)
-    call.world.market.listing(request.symbol)
     call.world.engine.check(request, call.now)
     if not call.params.boolean("computeCommissionRates", default=False):
         return {}
@@ -104,9 +102,10 @@ def _form(params: Params, request: OrderRequest) -> str:
     return params.choice("newOrderRespType", _FORMS, refusal) or default
 
 
-def _read_request(params: Params) -> OrderRequest:
+def _read_request(call: Call) -> OrderRequest:
     """The order as it was asked for: words, amounts, and which of them its type needs."""
-    symbol = params.symbol()
+    params = call.params
+    symbol = call.world.market.listing(params.symbol()).spec.symbol
     side = params.choice("side", tuple(Side), ApiError(-1117, "Invalid side."))
     kind = params.choice("type", _TYPES, ApiError(-1116, "Invalid orderType."))
     force = params.choice("timeInForce", ("GTC", "IOC", "FOK"), ApiError(-1115, "Invalid timeInForce."))

@@ -68,6 +68,7 @@ class RestServer:
     def _call(self, request: web.BaseRequest, endpoint: Endpoint, query: str, body: str) -> web.Response:
         world = self._world
         address, wall = request.remote or "", world.clock.wall_ms()
+        world.usage.requests[f"{endpoint.method} {endpoint.path}"] += 1
         try:
             params = Params.parse(query, body)
         except ApiError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,11 +78,12 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # it holds the keys' secrets
             self._db = sqlite3.connect(path, isolation_level=None, cached_statements=64)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._create()
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             message = f"the simulator's state {path} cannot be used: {error}"
             raise SimError(message, "sim serve --reset makes it anew", code="sim_state") from error
 

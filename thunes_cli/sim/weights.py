@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final
 
 from thunes_cli.sim.bars import DAY, MINUTE, SECOND
@@ -36,17 +37,16 @@ class FixedWindow:
 
 
 class Usage:
-    """Request weight by IP address, unfilled orders by account."""
+    """Request weight by IP address, unfilled orders by account; ``requests`` counts calls by method and path."""
 
     def __init__(self) -> None:
         self.weight = FixedWindow(MINUTE)
         self.raw = FixedWindow(5 * MINUTE)
         self._orders = (FixedWindow(10 * SECOND), FixedWindow(DAY))
-        self.requests = 0
+        self.requests: Counter[str] = Counter()
 
     def charge(self, address: str, weight: int, wall: int) -> None:
         """Count one request of a weight."""
-        self.requests += 1
         self.raw.add(address, 1, wall)
         self.weight.add(address, weight, wall)
 
