@@ -19,17 +19,20 @@ from thunes_cli.config.secrets import MASK, Secret
 from thunes_cli.model import TIMEFRAMES, plain
 
 _ASCII_UPPER = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
-_FORBIDDEN_IN_SYMBOL = re.compile(r"[\s/,:;\x00-\x1f\"'\\]")
+_FORBIDDEN_IN_SYMBOL = re.compile(r"[\s/,:;\"'\\]")
 _PRINTABLE = re.compile(r"[!-~]+")
 _ADDED_PATHS = ("/api", "/api/v1", "/api/v3", "/ws", "/stream", "/sapi", "/sapi/v1")
 _WS_API_PATH = "/ws-api/v3"
+_LARGEST_AMOUNT = 10**12
+_MOST_DECIMALS = 8
+_LONGEST_SPAN = 31_536_000  # a year of seconds
 
 
 def _secret(value: Any) -> Secret:
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str) or not _PRINTABLE.fullmatch(value):
-        raise ValueError("must be one word of plain characters, without spaces (was it pasted with something else?)")
+        raise ValueError("must be one word of ASCII characters (was it pasted with something else?)")
     return Secret(value)
 
 
@@ -130,7 +133,10 @@ def _web_secret(value: Any) -> Secret:
 
 
 def _absolute_path(value: Any) -> Path:
-    path = Path(value).expanduser()
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError:  # a user nobody knows
+        path = Path(value)
     if not path.is_absolute():
         raise ValueError("must be an absolute path")
     return path
@@ -146,6 +152,20 @@ def _chat(text: str) -> str:
     if not re.fullmatch(r"-?[0-9]+|@\w+", text):
         raise ValueError("must be a chat's number, or @ and a channel's name")
     return text
+
+
+def _amount(value: Decimal) -> Decimal:
+    if value > _LARGEST_AMOUNT:
+        raise ValueError(f"must be at most {_LARGEST_AMOUNT}")
+    if value != round(value, _MOST_DECIMALS):
+        raise ValueError(f"must have at most {_MOST_DECIMALS} decimals, as the exchange counts")
+    return value
+
+
+def _span(value: float) -> float:
+    if value > _LONGEST_SPAN:
+        raise ValueError(f"must be at most {_LONGEST_SPAN}")
+    return value
 
 
 def _upper(value: Any) -> Any:
@@ -188,7 +208,8 @@ AbsolutePath = Annotated[Path, BeforeValidator(_absolute_path)]
 AbsolutePaths = Annotated[tuple[AbsolutePath, ...], BeforeValidator(_listed)]
 StrategyName = Annotated[str, AfterValidator(_word)]
 ChatId = Annotated[str, AfterValidator(_chat)]
+Amount = Annotated[Decimal, AfterValidator(_amount)]
 Upper = BeforeValidator(_upper)
 Lower = BeforeValidator(_lower)
-Seconds = Annotated[float, Field(allow_inf_nan=False)]
+Seconds = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_span)]
 """Spans of time are floats: they are waited for, never added up as money is."""

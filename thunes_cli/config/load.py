@@ -88,14 +88,23 @@ def load_settings(
 
 def _build(entries: Mapping[str, Entry]) -> tuple[Settings, list[Fault]]:
     """Settings of all entries that are valid by themselves, and what is wrong with the others."""
-    faults: list[Fault] = []
+    faults = [
+        Fault((name,), "holds a character that cannot be seen (was it pasted with something else?)", entry.origin)
+        for name, entry in entries.items()
+        if name in NAMES and not entry.text.isprintable()
+    ]
+    visible = _without(entries, faults)
     try:
-        return _settings(entries), faults
+        return _settings(visible), faults
     except ValidationError as error:
         details = [dict(detail) for detail in error.errors(include_url=False)]
-        faults = [_explain(detail, entries) for detail in details if detail["type"] != _NOT_REACHED]
-    invalid = {name for fault in faults for name in fault.settings}
-    return _settings({name: entry for name, entry in entries.items() if name not in invalid}), faults
+        faults += [_explain(detail, entries) for detail in details if detail["type"] != _NOT_REACHED]
+    return _settings(_without(visible, faults)), faults
+
+
+def _without(entries: Mapping[str, Entry], faults: Sequence[Fault]) -> dict[str, Entry]:
+    wrong = {name for fault in faults for name in fault.settings}
+    return {name: entry for name, entry in entries.items() if name not in wrong}
 
 
 def _settings(entries: Mapping[str, Entry]) -> Settings:
@@ -132,5 +141,4 @@ def _explain(detail: dict[str, Any], entries: Mapping[str, Entry]) -> Fault:
 
 
 def _shown(text: str) -> str:
-    short = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
-    return short if short.isprintable() else ascii(short)
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"

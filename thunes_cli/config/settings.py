@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from thunes_cli.config.fields import (
     AbsolutePath,
     AbsolutePaths,
+    Amount,
     ChatId,
     HttpBase,
     Listed,
@@ -123,7 +124,7 @@ class TradingSettings(_Chapter):
     default_symbol: Symbol = _setting("BTCUSDT", "The symbol traded when `SYMBOLS` is not set.")
     symbols: Symbols = _setting(_default_symbols, "The symbols traded; not set: `DEFAULT_SYMBOL`.", unit="comma list")
     default_timeframe: Timeframe = _setting("1h", "Length of the candles the strategy looks at: `1m` to `1w`.")
-    default_quote_amount: Decimal = _setting(
+    default_quote_amount: Amount = _setting(
         Decimal(12), "Spent on each entry; must still be sellable after a stop.", unit="quote asset", gt=0
     )
     strategy: StrategyName = _setting(
@@ -132,8 +133,8 @@ class TradingSettings(_Chapter):
     sma_fast: int = _setting(20, "The quicker moving average.", unit="candles", ge=1, le=LONGEST_AVERAGE)
     sma_slow: int = _setting(50, "The slower moving average.", unit="candles", ge=2, le=LONGEST_AVERAGE)
     rsi_period: int = _setting(14, "Candles the relative strength index looks back on.", unit="candles", ge=2, le=300)
-    rsi_oversold: Decimal = _setting(Decimal(30), "Below it the index calls for a BUY.", ge=0, le=100)
-    rsi_overbought: Decimal = _setting(Decimal(70), "Above it the index calls for a SELL.", ge=0, le=100)
+    rsi_oversold: Amount = _setting(Decimal(30), "Below it the index calls for a BUY.", ge=0, le=100)
+    rsi_overbought: Amount = _setting(Decimal(70), "Above it the index calls for a SELL.", ge=0, le=100)
     signal_interval_seconds: Seconds = _setting(
         600.0, "Between two signal checks, on a grid of market time.", unit="seconds", ge=1
     )
@@ -147,13 +148,13 @@ class TradingSettings(_Chapter):
 class RiskSettings(_Chapter):
     """Limits"""
 
-    stop_loss_pct: Decimal = _setting(
+    stop_loss_pct: Amount = _setting(
         Decimal(3), "Sold when the price falls so far below the average entry.", unit="percent", gt=0, lt=100
     )
-    max_loss_per_trade: Decimal = _setting(
+    max_loss_per_trade: Amount = _setting(
         Decimal(15), "The most one entry may spend: what it could lose at worst.", unit="quote asset", ge=0
     )
-    max_daily_loss: Decimal = _setting(
+    max_daily_loss: Amount = _setting(
         Decimal(20), "Realised loss of a UTC day that activates the kill switch.", unit="quote asset", ge=0
     )
     max_positions: int = _setting(3, "Positions open at once.", ge=0)
@@ -197,14 +198,14 @@ class SimulatorSettings(_Chapter):
         (), "Recorded candles to replay, CSV; not set: a synthetic market.", unit="comma list of absolute paths"
     )
     sim_seed: int = _setting(7, "The synthetic market is the same for the same seed.", ge=0)
-    sim_spread_bps: Decimal = _setting(Decimal(2), "Between best bid and best ask.", unit="basis points", ge=0, le=1000)
-    sim_depth_quote: Decimal = _setting(
+    sim_spread_bps: Amount = _setting(Decimal(2), "Between best bid and best ask.", unit="basis points", ge=0, le=1000)
+    sim_depth_quote: Amount = _setting(
         Decimal(200_000), "Value on each side of the order book.", unit="quote asset", gt=0
     )
-    sim_maker_fee: Decimal = _setting(
+    sim_maker_fee: Amount = _setting(
         Decimal("0.001"), "Fee of a resting order.", unit="fraction, 0.001 is 0.1 %", ge=0, lt=Decimal("0.1")
     )
-    sim_taker_fee: Decimal = _setting(
+    sim_taker_fee: Amount = _setting(
         Decimal("0.001"), "Fee of a market order.", unit="fraction, 0.001 is 0.1 %", ge=0, lt=Decimal("0.1")
     )
 
