@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import signal
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ import typer
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.result import Problem, Result, Table
-from thunes_cli.cli.table import Entry, Section
+from thunes_cli.cli.table import GROUPS, Entry, Section
 from thunes_cli.errors import ExitCode, NotFound
 
 
@@ -59,8 +60,14 @@ def things_break(
         secret = call.environ["BINANCE_API_SECRET"]
         message = f"could not sign with {secret}"
         raise ZeroDivisionError(message)
+    if why == "unwritable":
+        return Result(data={"what": object()}, text=(Table(columns=("a", "b"), rows=(("only one",),)),))
     if why == "socket":
         raise BrokenPipeError(32, "a socket, not stdout")
+    if why == "wait":
+        call.streams.stdout.write("waiting\n")
+        call.streams.stdout.flush()
+        signal.pause()
     if why == "stream":
         for number in range(100_000):
             call.streams.stdout.write(f"{number}\n")
@@ -89,3 +96,5 @@ ENTRIES = (
     Entry("things break", "sample_commands:things_break", "Break something.", Section.UPKEEP),
     Entry("things change", "sample_commands:things_change", "Change something.", Section.UPKEEP),
 )
+
+GROUPS.setdefault("things", "Things to try.")

@@ -58,6 +58,18 @@ class _Application:
             quiet=quiet or root["quiet"],
         )
 
+    def deliver(self) -> _Answer:
+        """Find the answer and write it; one that cannot be written as it is, is reported as the bug it is."""
+        answer = self.answer()
+        try:
+            self.write(answer)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a result no format can hold; whatever it is, it is ours
+            answer = self._crashed(error, command=answer.command, home=answer.home, as_json=answer.json)
+            self.write(answer)
+        return answer
+
     def answer(self) -> _Answer:
         """What the command line asks for, or why it cannot be had."""
         invocation = Invocation(self.make_call)
@@ -73,7 +85,10 @@ class _Application:
         except Exception as error:
             if isinstance(error, BrokenPipeError) and _reader_is_gone(self.streams.stdout):
                 raise
-            return self._crashed(error, invocation)
+            call = invocation.call
+            if call is None:  # its module could not be imported
+                return self._crashed(error, as_json=wants_json(self.arguments, self.environ, None))
+            return self._crashed(error, command=call.command, home=self._home(call.home_option), as_json=call.json)
 
     def _parse_and_call(self, invocation: Invocation) -> _Answer:
         problem = bad_format(self.environ)
@@ -105,14 +120,12 @@ class _Application:
         home = result.home or self._home(call.home_option)
         return _Answer(result, call.command, json=call.json, quiet=call.quiet, home=home, raised=raised)
 
-    def _crashed(self, error: Exception, invocation: Invocation) -> _Answer:
-        call = invocation.call
-        home = self._home(call.home_option if call is not None else None)
-        command = call.command if call is not None else ""
+    def _crashed(
+        self, error: Exception, *, command: str = "", home: Path | None = None, as_json: bool = False
+    ) -> _Answer:
         from thunes_cli.cli.crash import crash_result
 
         result, trace = crash_result(error, home=home, command=command, environ=self.environ)
-        as_json = call.json if call is not None else wants_json(self.arguments, self.environ, None)
         return _Answer(result, command, json=as_json, home=home, raised=True, trace=trace)
 
     def _home(self, option: str | None) -> Path | None:
@@ -153,8 +166,7 @@ def run(
     streams = streams if streams is not None else process_streams(environ)
     application = _Application(entries, environ, streams, arguments)
     try:
-        answer = application.answer()
-        application.write(answer)
+        answer = application.deliver()
     except BrokenPipeError:
         _silence(streams.stdout, streams.stderr)
         return ExitCode.SIGPIPE

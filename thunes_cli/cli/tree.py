@@ -5,14 +5,17 @@ typer vendors click as ``typer._click`` and pyproject pins typer below 0.29; its
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, Protocol
 
 import typer
 from typer._click.core import Context, Parameter
+from typer._click.exceptions import UsageError
 from typer._click.formatting import HelpFormatter
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command as build_command
@@ -76,6 +79,15 @@ def _raising(option: TyperOption | None) -> TyperOption | None:
     return option
 
 
+@contextmanager
+def _known(context: Context) -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        error.ctx = error.ctx or context
+        raise
+
+
 def _show_version(context: Context, parameter: Parameter, value: object) -> None:
     del parameter
     if value and not context.resilient_parsing:
@@ -90,6 +102,11 @@ class FrameCommand(TyperCommand):
     def get_help_option(self, ctx: Context) -> TyperOption | None:
         """click's option, raising the page instead of printing it: under ``--json`` it goes into the document."""
         return _raising(super().get_help_option(ctx))
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """click's own; an error always knows for which command it was made."""
+        with _known(ctx):
+            return super().parse_args(ctx, args)
 
     def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Examples and exit status, where click would put an epilog."""
@@ -112,6 +129,11 @@ class LazyGroup(TyperGroup):
     def get_help_option(self, ctx: Context) -> TyperOption | None:
         """click's option, raising the page instead of printing it: under ``--json`` it goes into the document."""
         return _raising(super().get_help_option(ctx))
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """As for a leaf."""
+        with _known(ctx):
+            return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: Context) -> list[str]:
         """Names at this level, in the table's order."""
@@ -216,6 +238,9 @@ def _adapt(spec: Command[Any]) -> Callable[..., Result]:
         invocation: Invocation = context.find_root().obj
         call = invocation.make_call(context, as_json=frame_json, quiet=frame_quiet)
         invocation.call = call
+        if not gc.isenabled():  # main() switched it off
+            gc.freeze()  # what importing made stays: no later search has to look at it
+            gc.enable()
         return spec.function(call, **values)
 
     first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Context)

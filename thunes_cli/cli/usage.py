@@ -14,6 +14,8 @@ from thunes_cli.cli.tree import LazyGroup, path_of
 from thunes_cli.errors import ExitCode
 
 _FORMATS = ("text", "json")
+_LIKE_LINE = 0.7
+_LIKE_WORD = 0.65  # two letters of three: "pln" means pnl
 
 
 def _options(context: Context | None) -> list[TyperOption]:
@@ -87,11 +89,11 @@ def suggest(typed: str, entries: Sequence[Entry]) -> list[str]:
 
     paths = {entry.path: entry.path for entry in entries}
     paths |= {"".join(ch for ch in entry.path if ch.isalnum()): entry.path for entry in entries}
-    found = [paths[match] for match in get_close_matches(typed.lower(), paths, n=3, cutoff=0.7)]
+    found = [paths[match] for match in get_close_matches(typed.lower(), paths, n=3, cutoff=_LIKE_LINE)]
     squeezed = "".join(ch for ch in typed.lower() if ch.isalnum())
-    found += [paths[match] for match in get_close_matches(squeezed, paths, n=3, cutoff=0.7)]
+    found += [paths[match] for match in get_close_matches(squeezed, paths, n=3, cutoff=_LIKE_LINE)]
     words = {word for entry in entries for word in entry.words}
     for word in typed.lower().split():
-        close = set(get_close_matches(word, words, n=2, cutoff=0.7))
+        close = set(get_close_matches(word, words, n=2, cutoff=_LIKE_WORD))
         found += [entry.path for entry in entries if close & set(entry.words)]
     return list(dict.fromkeys(found))[:3]

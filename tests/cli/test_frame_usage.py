@@ -1,0 +1,70 @@
+"""A command line that cannot be parsed: exit 2, what is wrong, and what was probably meant."""
+
+from __future__ import annotations
+
+import pytest
+from frame import invoke
+
+from thunes_cli.cli.table import COMMANDS
+from thunes_cli.cli.usage import suggest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (("lok",), "no such command: lok", "did you mean thunes look?"),
+        (("thingschange",), "no such command: thingschange", "did you mean thunes things change"),
+        (("change",), "no such command: change", "did you mean thunes things change?"),
+        (("things", "brake"), "no such command: things brake", "did you mean thunes things break"),
+        (("xyzzy",), "no such command: xyzzy", "thunes --help"),
+        (("things",), "things needs a command: break, change", "thunes things --help"),
+        (("-q",), "thunes needs a command: look, things", "thunes --help"),
+        (("look", "--colr", "red"), "no such option: --colr", "did you mean --colour?"),
+        (("look", "--xyzzy"), "no such option: --xyzzy", "thunes look --help"),
+        (
+            ("look", "--home", "/x"),
+            "no such option: --home",
+            "--home goes before the command: thunes --home … look",
+        ),
+        (("look", "extra"), "got unexpected extra argument(s) (extra)", "thunes look --help"),
+        (("look", "--colour"), "option '--colour' requires an argument", "thunes look --help"),
+        (
+            ("look", "--colour", "blue"),
+            "invalid value for '--colour': 'blue' is not one of 'red', 'green'",
+            "thunes look --help",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_usage_error(arguments: tuple[str, ...], message: str, hint: str) -> None:
+    """Two lines on stderr: what is wrong, and the command or option that was probably meant."""
+    outcome = invoke(*arguments)
+
+    assert (outcome.code, outcome.out) == (2, "")
+    first, second = outcome.err.splitlines()
+    assert first == f"thunes: {message}"
+    assert second.startswith(f"  hint: {hint}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("statsu", "status"),
+        ("position list", "positions list"),
+        ("positions ls", "positions list"),
+        ("config chek", "config check"),
+        ("simserve", "sim serve"),
+        ("pln", "pnl"),
+    ],
+)
+def test_real_commands_are_suggested(typed: str, meant: str) -> None:
+    """The first suggestion for a likely slip is the command that was meant."""
+    assert suggest(typed, COMMANDS)[0] == meant
+
+
+def test_control_characters_in_arguments_are_shown() -> None:
+    """What was typed comes back harmless."""
+    outcome = invoke("\x1b[31mlook")
+
+    assert outcome.code == 2
+    assert "\x1b" not in outcome.err

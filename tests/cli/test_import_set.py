@@ -1,0 +1,52 @@
+"""What scripts wait for: on their path nothing heavier than typer and sqlite3 is imported."""
+
+from __future__ import annotations
+
+import pytest
+from bot_home import BotHome
+from test_frame_lazy import modules_after
+
+HEAVY = {
+    "aiohttp",
+    "apscheduler",
+    "asyncio",
+    "binance",
+    "httpx",
+    "numpy",
+    "pydantic",
+    "pydantic_settings",
+    "requests",
+    "rich",
+    "sqlite_utils",
+    "websockets",
+}
+
+ANSWERED_AT_ONCE = [("--help",), ("--version",), ("no-such-command",), ("status", "--help")]
+LOOKING = [
+    ("status", "--json"),
+    ("status",),
+    ("positions", "list", "--json"),
+    ("positions", "list"),
+    ("orders", "list", "--json"),
+    ("pnl", "--json"),
+    ("explain", "1", "--json"),
+]
+
+
+@pytest.mark.parametrize("arguments", ANSWERED_AT_ONCE + LOOKING, ids=" ".join)
+def test_nothing_heavy_without_a_home(arguments: tuple[str, ...]) -> None:
+    """Help, usage errors and a missing home are answered without a heavy library."""
+    _, modules = modules_after(*arguments)
+
+    assert not modules & HEAVY
+
+
+@pytest.mark.parametrize("arguments", LOOKING, ids=" ".join)
+def test_nothing_heavy_with_a_past(bot: BotHome, arguments: tuple[str, ...]) -> None:
+    """So is what a ledger holds."""
+    bot.buy()
+
+    code, modules = modules_after(*arguments, home=str(bot.path))
+
+    assert code in {0, 3}
+    assert not modules & HEAVY
