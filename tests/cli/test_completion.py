@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from frame import Terminal
+from frame import ROOT, Terminal
 from sample_commands import ENTRIES
 
 from thunes_cli.cli.completion_bash import bash_script
@@ -154,3 +154,13 @@ def test_fish_files(scripts: Path) -> None:
         )
 
         assert done.stdout.strip() == offered
+
+
+@pytest.mark.parametrize(("name", "script"), [("bash", "thunes.bash"), ("zsh", "_thunes"), ("fish", "thunes.fish")])
+def test_checked_in_script_is_sound(name: str, script: str) -> None:
+    """Each shell can parse the script that is handed out."""
+    path = ROOT / "completions" / script
+
+    done = subprocess.run([shell(name), "-n", str(path)], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")

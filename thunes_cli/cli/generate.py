@@ -1,4 +1,4 @@
-"""Write what is generated from the command tree, or with ``--check`` say what is out of date (development only)."""
+"""Write what is generated from code; with ``--check`` only say what is out of date (development only)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from thunes_cli.cli.completion_zsh import zsh_script
 from thunes_cli.cli.reference import commands_page, error_classes, exit_codes_page
 from thunes_cli.cli.shape import read_tree
 from thunes_cli.cli.table import COMMANDS, Entry
+from thunes_cli.config.reference import env_example, settings_markdown
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,6 +26,8 @@ def generated(entries: Sequence[Entry] = COMMANDS) -> dict[str, str]:
         "completions/thunes.fish": fish_script(shapes),
         "docs/commands.md": commands_page(shapes),
         "docs/exit-codes.md": exit_codes_page(error_classes()),
+        "docs/settings.md": settings_markdown(),
+        ".env.example": env_example(),
     }
 
 

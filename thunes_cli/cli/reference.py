@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Sequence
 
 import thunes_cli
 from thunes_cli.cli.exits import MEANINGS
 from thunes_cli.cli.shape import Shape
 from thunes_cli.errors import ExitCode, ThunesError
+
+_FIELD = re.compile(r"\{[^}]*\}")  # what str.format fills in
 
 _COMMANDS_HEAD = """\
 # Commands
@@ -59,7 +62,7 @@ def error_classes() -> list[type[ThunesError]]:
     found: list[type[ThunesError]] = []
 
     def collect(kind: type[ThunesError]) -> None:
-        if kind not in found:
+        if kind not in found and kind.__module__.startswith("thunes_cli."):
             found.append(kind)
             for below in sorted(kind.__subclasses__(), key=lambda each: each.__name__):
                 collect(below)
@@ -69,7 +72,7 @@ def error_classes() -> list[type[ThunesError]]:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|") or "—"
+    return _FIELD.sub("…", " ".join(text.split())).replace("|", "\\|") or "—"
 
 
 def exit_codes_page(classes: Sequence[type[ThunesError]]) -> str:
@@ -77,12 +80,8 @@ def exit_codes_page(classes: Sequence[type[ThunesError]]) -> str:
     codes = "".join(f"| {int(code)} | {_cell(MEANINGS[code])} |\n" for code in ExitCode)
     rows = {
         (int(kind.exit_code), kind.code): f"| `{kind.code}` | {int(kind.exit_code)} | "
-        f"{_cell(_message(kind))} | {_cell(kind.hint)} |\n"
+        f"{_cell(kind.__doc__ or '')} | {_cell(kind.hint)} |\n"
         for kind in classes
     }
     listed = "".join(row for _, row in sorted(rows.items()))
     return f"{_EXITS_HEAD}| code | meaning |\n|---|---|\n{codes}{_PROBLEMS_HEAD}{listed}"
-
-
-def _message(kind: type[ThunesError]) -> str:
-    return (kind.__doc__ or "").strip().replace("{0}", "…").replace("{1:.0f}", "…").replace("{1}", "…")

@@ -76,6 +76,7 @@ def _show_help(context: Context, parameter: Parameter, value: object) -> None:
 def _raising(option: TyperOption | None) -> TyperOption | None:
     if option is not None:
         option.callback = _show_help
+        option.opts.sort()  # click keeps the names in a set: their order would change from run to run
     return option
 
 
