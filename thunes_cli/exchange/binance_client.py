@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -39,7 +40,10 @@ def _import_client() -> Any:
     if spec is not None:
         sys.modules["binance"] = importlib.util.module_from_spec(spec)
     try:
-        from binance.client import Client  # noqa: PLC0415 - only now
+        with warnings.catch_warnings():
+            # It names a class of websockets that is deprecated; its streams are not used here.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from binance.client import Client  # noqa: PLC0415 - only now
     finally:
         if spec is not None:
             del sys.modules["binance"]  # whoever imports the package gets the whole of it
