@@ -150,3 +150,11 @@ def test_people_see_a_table_and_what_to_do(exchange: Environ, home: Path, capsys
     assert code == 3
     assert "symbol NOSUCH" in out
     assert "attention: symbol NOSUCH: unknown to the exchange\n  hint: correct SYMBOLS (from the environment)" in out
+
+
+def test_the_embedded_exchange_needs_no_settings(home: Path, check: Any) -> None:
+    """Started for the check, asked with its own key, gone afterwards; a key lying about does not disturb it."""
+    checks = check({"BINANCE_API_KEY": "a-real-one", "BINANCE_API_SECRET": "its-secret"}, expect=0)
+
+    assert statuses(checks, "key", "exchange", "symbol BTCUSDT", "amount BTCUSDT", "account") == ["ok"] * 5
+    assert not (home / "sim" / "address").exists()
