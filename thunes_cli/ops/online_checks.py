@@ -89,7 +89,9 @@ class OnlineChecks:
         if self.facts.settings.environment is Environment.SIM:
             speed = exchange_rate_of_clock(self.facts.rest_url)
             clock.set_anchor(anchor_of(best, speed=clock.speed if speed is None else speed))
-            yield Check("clock", _OK, f"market time {to_text(best.server)}, speed {plain(clock.speed)}", "the simulator's own")
+            yield Check(
+                "clock", _OK, f"market time {to_text(best.server)}, speed {plain(clock.speed)}", "the simulator's own"
+            )
             return
         clock.set_anchor(anchor_of(best, speed=Decimal(1)))
         skew = best.wall - best.server
