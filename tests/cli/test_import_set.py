@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import pytest
-from bot_home import BotHome
+from bot_home import BotHome, signal
 from test_frame_lazy import modules_after
+
+from thunes_cli.model import Rejection
 
 HEAVY = {
     "aiohttp",
     "apscheduler",
     "asyncio",
     "binance",
+    "cryptography",
+    "hashlib",
+    "http",
     "httpx",
+    "logging",
     "numpy",
+    "pybreaker",
     "pydantic",
     "pydantic_settings",
     "requests",
     "rich",
     "sqlite_utils",
+    "ssl",
     "websockets",
 }
 
@@ -43,8 +51,13 @@ def test_nothing_heavy_without_a_home(arguments: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("arguments", LOOKING, ids=" ".join)
 def test_nothing_heavy_with_a_past(bot: BotHome, arguments: tuple[str, ...]) -> None:
-    """So is what a ledger holds."""
-    bot.buy()
+    """So is what a ledger holds: positions, orders, a doubt, a refusal, and all that is wrong."""
+    bot.lose()
+    position = bot.buy("ETHUSDT", price="2000", signal_id=str(signal().id))
+    bot.want_exit(position, problem="NOTIONAL")
+    bot.refuse(signal(), Rejection.COOL_DOWN, minutes_left="12")
+    bot.doubt(bot.send(bot.intend()))
+    bot.daemon_runs()
 
     code, modules = modules_after(*arguments, home=str(bot.path))
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import shlex
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from thunes_cli.cli.call import Call
 from thunes_cli.clock import utc_now
@@ -25,8 +24,7 @@ T = TypeVar("T")
 _ATTEMPTS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Book:
+class Book(NamedTuple):
     """The ledger at one instant: ``now`` is market time, ``wall`` network time."""
 
     home: Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +19,8 @@ _CLIENT_ID = re.compile(rf"th([{_ALPHABET}]{{{INSTANCE_LENGTH}}})([{_ALPHABET}]{
 
 def draw(length: int) -> str:
     """Random characters for an instance or an epoch."""
+    import secrets  # noqa: PLC0415 - hashlib and OpenSSL: every status command imports this file, none draws
+
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 

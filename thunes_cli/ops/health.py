@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from thunes_cli.clock import from_ms, to_ms
 from thunes_cli.ledger.breakers import BreakerState
@@ -27,8 +27,7 @@ SILENT_AFTER = timedelta(seconds=120)  # the main loop beats every few seconds; 
 FEED_DOWN = "down"
 
 
-@dataclass(frozen=True, slots=True)
-class Concern:
+class Concern(NamedTuple):
     """One thing that needs the operator. ``command`` is the thunes command to type next; else ``advice`` says what."""
 
     code: str
@@ -37,8 +36,7 @@ class Concern:
     advice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(NamedTuple):
     """The rows and what follows from them. ``now`` is market time, ``wall`` network time."""
 
     rows: HealthRows
