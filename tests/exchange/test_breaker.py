@@ -13,6 +13,7 @@ from exchange_cases import START, Time
 
 from thunes_cli.audit.journal import Journal
 from thunes_cli.exchange.breaker import Breaker, reset_breaker
+from thunes_cli.exchange.breaker_storage import LedgerStorage, machine, replay
 from thunes_cli.exchange.failures import (
     AuthFailed,
     BreakerOpen,
@@ -117,6 +118,18 @@ def test_what_is_not_the_exchanges_health_neither_trips_nor_resets(
 def test_what_trips(failure: ExchangeFailure, breaker: Breaker, journal: Journal) -> None:
     """Unavailable, unreachable and unknown speak against the exchange."""
     fail(breaker, 5, failure)
+
+    assert status(journal).state == "open"
+
+
+def test_a_success_while_closed_resets_nothing(journal: Journal, breaker: Breaker) -> None:
+    """pybreaker resets its counter on every success; ours ages by the window alone."""
+    fail(breaker, 4)
+    with journal.change() as change:
+        storage = LedgerStorage(change, "rest", limits=LIMITS, monotonic=0, boot="", cause="x", actor="test")
+        replay(machine(storage, LIMITS), failed=False)
+
+    fail(breaker)
 
     assert status(journal).state == "open"
 
