@@ -247,6 +247,8 @@ def _job_line(health: Health, job: JobRow) -> str:
     since = span(health.now - job.started_at)
     if job.outcome is None:
         return f"running for {since}" if health.running else f"cut short {since} ago"
-    due = f", next in {span(job.next_at - health.now)}" if job.next_at and health.running else ""
     why = f": {job.detail}" if job.detail and job.outcome != "ok" else ""
+    if job.next_at is None:  # runs every few seconds; a row is written when its outcome changes
+        return f"{job.outcome} for {since}{why}"
+    due = f", next in {span(job.next_at - health.now)}" if health.running else ""
     return f"{job.outcome} {since} ago{due}{why}"
