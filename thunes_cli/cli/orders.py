@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Annotated, Any
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
@@ -19,6 +17,9 @@ from thunes_cli.clock import EPOCH, to_text
 from thunes_cli.ledger.orders import list_orders
 from thunes_cli.ledger.view_orders import count_orders, fees_by_order
 from thunes_cli.model import Order, OrderState, plain
+
+if TYPE_CHECKING:
+    import typer  # without options of its own this command is called without it: thunes_cli.cli.quick
 
 SINCE = "24h"
 

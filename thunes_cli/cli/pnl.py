@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Annotated, Any
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
@@ -20,6 +18,9 @@ from thunes_cli.ledger.view_pnl import PnlRows, read_pnl
 from thunes_cli.model import ZERO, Position, plain
 from thunes_cli.ops.spans import span
 from thunes_cli.trading.accounting import unrealized
+
+if TYPE_CHECKING:
+    import typer  # without options of its own this command is called without it: thunes_cli.cli.quick
 
 WORST = 5
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Annotated, Any
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
@@ -21,6 +19,9 @@ from thunes_cli.ledger.positions import all_positions, open_positions
 from thunes_cli.model import ExitReason, Position, PositionStatus, plain
 from thunes_cli.ops.spans import short_span, span
 from thunes_cli.trading.accounting import unrealized
+
+if TYPE_CHECKING:
+    import typer  # without options of its own this command is called without it: thunes_cli.cli.quick
 
 STALE_AFTER = "72h"
 _SHORT = {ExitReason.STOP_LOSS: "stop"}

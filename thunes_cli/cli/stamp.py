@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from thunes_cli.clock import to_text, utc_now
 from thunes_cli.errors import ThunesError
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """``environment`` is empty while there is no readable ledger; then ``ts`` is wall time."""
 
     environment: str

@@ -1,9 +1,12 @@
-"""The static table of every command: what ``--help`` shows without importing a single command module."""
+"""The static table of every command: what ``--help`` shows without importing a single command module.
+
+On the way of every start; hence named tuples here and around, a dataclass takes ten times as long to define.
+"""
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class Section(enum.StrEnum):
@@ -15,14 +18,17 @@ class Section(enum.StrEnum):
     UPKEEP = "Upkeep"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One command: its words, where its function lives (``module:name``, imported only when invoked), one line."""
+class Entry(NamedTuple):
+    """One command: its words, where its function lives (``module:name``, imported only when invoked), one line.
+
+    ``quick``: scripts wait for it; without options of its own it is called without a parser (see ``quick.py``).
+    """
 
     path: str
     target: str
     summary: str
     section: Section
+    quick: bool = False
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -37,11 +43,25 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("run", _HERE + "run:run", "Trade until stopped.", Section.TRADING),
     Entry("demo", _HERE + "demo:demo", "Trade a simulated market in a home of its own.", Section.TRADING),
     Entry("stop", _HERE + "stop:stop", "End our daemon and wait until it is gone.", Section.TRADING),
-    Entry("status", _HERE + "status:status", "Is everything well? The first thing to type.", Section.LOOKING),
-    Entry("positions list", _HERE + "positions:positions_list", "What is held, and what it is worth.", Section.LOOKING),
-    Entry("orders list", _HERE + "orders:orders_list", "What was ordered, and what came of it.", Section.LOOKING),
+    Entry(
+        "status", _HERE + "status:status", "Is everything well? The first thing to type.", Section.LOOKING, quick=True
+    ),
+    Entry(
+        "positions list",
+        _HERE + "positions:positions_list",
+        "What is held, and what it is worth.",
+        Section.LOOKING,
+        quick=True,
+    ),
+    Entry(
+        "orders list",
+        _HERE + "orders:orders_list",
+        "What was ordered, and what came of it.",
+        Section.LOOKING,
+        quick=True,
+    ),
     Entry("balance", _HERE + "balance:balance", "What the account holds, ours and not ours.", Section.LOOKING),
-    Entry("pnl", _HERE + "pnl:pnl", "What was earned and lost, fees included.", Section.LOOKING),
+    Entry("pnl", _HERE + "pnl:pnl", "What was earned and lost, fees included.", Section.LOOKING, quick=True),
     Entry(
         "explain", _HERE + "explain:explain", "Everything known about one signal, order or position.", Section.LOOKING
     ),

@@ -5,13 +5,11 @@ typer vendors click as ``typer._click`` and pyproject pins typer below 0.29; its
 
 from __future__ import annotations
 
-import gc
 import importlib
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn, Protocol
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer._click.core import Context, Parameter
@@ -20,8 +18,8 @@ from typer._click.formatting import HelpFormatter
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command as build_command
 
-from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import Command
+from thunes_cli.cli.invocation import Invocation
 from thunes_cli.cli.result import Result
 from thunes_cli.cli.table import Entry, Section
 
@@ -45,21 +43,6 @@ class VersionAsked(Exception):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self.context = context
-
-
-class MakeCall(Protocol):
-    """How the application makes the call of a parsed command."""
-
-    def __call__(self, context: Context, *, as_json: bool, quiet: bool) -> Call:
-        """The call; ``as_json`` and ``quiet`` as they were given after the command."""
-
-
-@dataclass(slots=True)
-class Invocation:
-    """The root context's object: once ``call`` is set, errors are reported in its format."""
-
-    make_call: MakeCall
-    call: Call | None = None
 
 
 def path_of(context: Context | None) -> str:
@@ -220,7 +203,9 @@ def _refuse(entry: Entry) -> NoReturn:
 
 def _adapt(spec: Command[Any]) -> Callable[..., Result]:
     """The function as typer wants to see it: without the call, with the options every command has."""
-    signature = inspect.signature(spec.function, eval_str=True)
+    # Quick commands import typer for type checkers alone, so that it is lent to them here.
+    names = {"typer": typer, **spec.function.__globals__}
+    signature = inspect.signature(spec.function, globals=names, eval_str=True)
     own = list(signature.parameters.values())[1:]
     kind = inspect.Parameter.KEYWORD_ONLY
     frame = [
@@ -236,13 +221,17 @@ def _adapt(spec: Command[Any]) -> Callable[..., Result]:
     ]
 
     def run(context: Context, *, frame_json: bool, frame_quiet: bool, **values: Any) -> Result:
-        invocation: Invocation = context.find_root().obj
-        call = invocation.make_call(context, as_json=frame_json, quiet=frame_quiet)
-        invocation.call = call
-        if not gc.isenabled():  # main() switched it off
-            gc.freeze()  # what importing made stays: no later search has to look at it
-            gc.enable()
-        return spec.function(call, **values)
+        root = context.find_root()
+        invocation: Invocation = root.obj
+        return invocation.perform(
+            spec,
+            values,
+            path=path_of(context),
+            home=root.params["home"],
+            env_file=root.params["env_file"],
+            as_json=frame_json or root.params["json"],
+            quiet=frame_quiet or root.params["quiet"],
+        )
 
     first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Context)
     parameters = [first, *(parameter.replace(kind=kind) for parameter in own), *frame]

@@ -1,19 +1,19 @@
-"""What was typed, when it cannot be parsed: the format to answer in, and a hint that names what was meant."""
+"""What was typed, when it cannot be parsed: what is wrong, and a hint that names what was meant."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from typer._click.core import Context
 from typer._click.exceptions import NoSuchOption, UsageError
 from typer.core import TyperOption
 
+from thunes_cli.cli.invocation import ROOT_VALUED
 from thunes_cli.cli.result import Problem, Result
 from thunes_cli.cli.table import Entry
 from thunes_cli.cli.tree import LazyGroup, path_of
 from thunes_cli.errors import ExitCode
 
-_FORMATS = ("text", "json")
 _LIKE_LINE = 0.7
 _LIKE_WORD = 0.65  # two letters of three: "pln" means pnl
 
@@ -26,31 +26,10 @@ def _options(context: Context | None) -> list[TyperOption]:
     return found
 
 
-def wants_json(arguments: Sequence[str], environ: Mapping[str, str], context: Context | None) -> bool:
-    """Whether the raw arguments ask for JSON: ``--json`` not as an option's value and not after ``--``.
-
-    ``context`` is as far as parsing came: its options are the ones known to take a value.
-    """
-    if environ.get("THUNES_FORMAT") == "json":
-        return True
-    takes_value = {name for option in _options(context) if not option.is_flag for name in option.opts}
-    rest = iter(arguments)
-    for argument in rest:
-        if argument == "--":
-            return False
-        if argument == "--json":
-            return True
-        if argument in takes_value:
-            next(rest, None)
-    return False
-
-
-def bad_format(environ: Mapping[str, str]) -> Problem | None:
-    """A ``THUNES_FORMAT`` that is neither of ours."""
-    value = environ.get("THUNES_FORMAT")
-    if not value or value in _FORMATS:
-        return None
-    return Problem("usage", f"THUNES_FORMAT is {value!r}; it must be text or json", "unset THUNES_FORMAT")
+def valued_options(context: Context | None) -> frozenset[str]:
+    """Options that take a value, as far as parsing came: of the root, the groups and the command on the way."""
+    options = [option for option in _options(context) if not option.is_flag]
+    return ROOT_VALUED.union(name for option in options for name in option.opts)
 
 
 def usage_result(error: UsageError, entries: Sequence[Entry]) -> Result:
