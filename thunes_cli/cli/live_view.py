@@ -6,6 +6,7 @@ import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
 from typing import Self
@@ -39,8 +40,9 @@ class LogTail(logging.Handler):
         self.lines: deque[str] = deque(maxlen=_LOG_LINES)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the first line of a record."""
-        self.lines.append(self.format(record).partition("\n")[0])
+        """Keep the first line of a record; its secrets are taken out already."""
+        when = datetime.fromtimestamp(record.created, tz=UTC)
+        self.lines.append(f"{when:%H:%M:%S} {record.levelname.lower()}: {record.getMessage()}".partition("\n")[0])
 
 
 class LiveView:
@@ -102,7 +104,7 @@ class LiveView:
         layout = Layout()
         layout.split_column(
             Layout(self._head(scene), size=3),
-            Layout(self._market(scene), size=max(len(scene.prices), 1) + 5),
+            Layout(self._market(scene), size=max(len(scene.prices), 1) + 3),
             Layout(self._events(), ratio=1, minimum_size=3),
             Layout(self._log_lines(), size=_LOG_LINES + 2),
         )

@@ -137,11 +137,12 @@ def run_and_report(call: Call, configured: HomeSettings, open_link: Any, *, dura
         data={"ran_s": report.ran_s, "ticks": report.ticks, "orders": report.orders},
         text=(f"ran {report.ran_s:.0f} s: {count(report.ticks, 'check')}, {count(report.orders, 'order')}",),
         changed=True,
-        **_hurried(report),
+        **hurried(report),
     )
 
 
-def _hurried(report: RunReport) -> dict[str, Any]:
+def hurried(report: RunReport) -> dict[str, Any]:
+    """What an answer says besides when the step in flight was not waited for."""
     if report.abandoned is None:
         return {}
     message = f"left without waiting for {report.abandoned}, because asked twice"

@@ -36,14 +36,16 @@ if TYPE_CHECKING:
 class ExchangeLink:
     """Which exchange is talked to.
 
-    ``speed``: how fast its clock runs; None: it is asked (simulators tell). ``ends_with_us``: it is our child, so that
-    its market stands still when we end.
+    ``speed``: how fast its clock runs; None: it is asked (simulators tell). ``renew``: makes sure that it is there,
+    and answers its speed when it is another one than before (whoever served it may have ended). ``ends_with_us``:
+    whether it is our child, so that its market stands still when we end.
     """
 
     endpoints: Endpoints
     credentials: Credentials
     speed: Decimal | None = Decimal(1)
-    ends_with_us: bool = False
+    renew: Callable[[], Decimal | None] | None = None
+    ends_with_us: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,18 @@ def assemble(
     engine = Engine(journal, exchange, feed, symbols, execution, plan=plan, limits=limits, home=configured.home)
     gate = Gate(journal, exchange, symbols, resolver, plan=plan, wait=wait)
     return TradingRoom(journal, exchange, feed, engine, resolver, gate, plan)
+
+
+def problems_at_start(configured: HomeSettings, plan: TradingPlan) -> list[ConfigError]:
+    """What is wrong before the exchange is asked: the settings' problems, and a strategy that cannot be made."""
+    from thunes_cli.market.strategies import load_strategy  # noqa: PLC0415 - third parties' code is loaded here
+
+    problems = list(configured.problems)
+    try:
+        load_strategy(plan.strategy, plan.symbols[0], plan.strategy_params)
+    except ConfigError as error:
+        problems.append(error)
+    return problems
 
 
 def require_environment(stored: Environment, configured: Environment) -> None:

@@ -121,7 +121,7 @@ class _Daemon:
         self._abandoned: str | None = None
 
     def run(self) -> RunReport:
-        self._beats.add(BEAT_S, self._beat)
+        self._beats.add(BEAT_S, self._beat, at_once=True)
         problem: BaseException | None = None
         try:
             with self._journal.ledger.write() as connection:
@@ -159,7 +159,7 @@ class _Daemon:
         room = self._start.outcome()
         if room is None:
             return
-        self._work = Work(room, self._configured, self._worker, self._sender)
+        self._work = Work(room, self._configured, self._link, worker=self._worker, sender=self._sender)
         self._work.begin(self._beats)
         if self._request.watch is not None:
             self._beats.add(self._request.watch_every_s, self._request.watch, at_once=True)
@@ -219,7 +219,7 @@ class _Daemon:
                 if clean:
                     daemon_rows.save_clean_stop(change.connection)
                 change.record(Event.DAEMON_STOPPED, why=why, clean=clean, abandoned=self._abandoned)
-            if self._link.ends_with_us:
+            if self._link.ends_with_us():
                 stand_still(self._journal)
         except sqlite3.Error as error:
             _log.error("stop not recorded: error=%s", error)

@@ -13,7 +13,14 @@ from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import Clock
 from thunes_cli.config.home import LEDGER, TRAIL
 from thunes_cli.daemon import jobs
-from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom, assemble, require_environment
+from thunes_cli.daemon.assembly import (
+    ExchangeLink,
+    HomeSettings,
+    TradingRoom,
+    assemble,
+    problems_at_start,
+    require_environment,
+)
 from thunes_cli.daemon.checking import check_signals, require_answers
 from thunes_cli.daemon.jobs import Job, JobBook
 from thunes_cli.daemon.lock import ONCE, DaemonLock
@@ -62,14 +69,14 @@ def run_once(configured: HomeSettings, open_link: Callable[[], AbstractContextMa
             try:
                 return _check(room, configured)
             finally:
-                if link.ends_with_us:
+                if link.ends_with_us():
                     stand_still(journal)
     finally:
         lock.release()
 
 
 def _check(room: TradingRoom, configured: HomeSettings) -> OnceReport:
-    report = room.gate.open(problems=configured.problems, patient=False)
+    report = room.gate.open(problems=problems_at_start(configured, room.plan), patient=False)
     room.engine.mode = report.mode
     room.engine.mode_reason = "; ".join(report.reasons)
     ticks: list[Tick] = []

@@ -13,7 +13,7 @@ from thunes_cli import __version__
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import Anchor
-from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom, assemble
+from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom, assemble, problems_at_start
 from thunes_cli.daemon.records import record_configuration
 from thunes_cli.daemon.signals import StopRequest
 from thunes_cli.exchange.clock_sync import exchange_rate_of_clock
@@ -89,7 +89,7 @@ class Start:
         self._record_start()
         self._wait_for_clock(room, trouble)
         self.status = "at the start-up gate"
-        report = room.gate.open(problems=self._configured.problems)
+        report = room.gate.open(problems=problems_at_start(self._configured, room.plan))
         room.engine.mode = report.mode
         room.engine.mode_reason = "; ".join(report.reasons)
         self._record_ready(report)

@@ -12,7 +12,7 @@ from thunes_cli.alerts.log_notifier import LogNotifier
 from thunes_cli.alerts.outbox import deliver_pending
 from thunes_cli.audit.events import Event
 from thunes_cli.daemon import jobs
-from thunes_cli.daemon.assembly import HomeSettings, TradingRoom
+from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom
 from thunes_cli.daemon.checking import check_signals, require_answers
 from thunes_cli.daemon.jobs import Job, JobBook
 from thunes_cli.daemon.periodic import Periodic
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+RENEW_S = 1.0
 RESOLVE_S = 1.0
 ALERTS_S = 1.0
 CLOCK_SYNC_S = 60.0
@@ -42,8 +43,11 @@ def stop_check_every_s(speed: Decimal) -> float:
 class Work:
     """The jobs of one daemon that has passed the gate. ``ticks`` counts the symbols checked."""
 
-    def __init__(self, room: TradingRoom, configured: HomeSettings, worker: Worker, sender: Worker) -> None:
+    def __init__(
+        self, room: TradingRoom, configured: HomeSettings, link: ExchangeLink, *, worker: Worker, sender: Worker
+    ) -> None:
         self._room = room
+        self._link = link
         self._journal = room.journal
         self._clock = room.journal.clock
         self._settings = configured.settings
@@ -65,6 +69,8 @@ class Work:
         point = self._grid.last_at(now)
         self._worker.submit(jobs.SIGNAL_CHECK, lambda: self._check_first(point))
         self._worker.submit("plan", lambda: self._plan(point, since=now))
+        if self._link.renew is not None:
+            beats.add(RENEW_S, self._submission(Job(jobs.EXCHANGE, self._renew)))
         beats.add(RESOLVE_S, self._submission(Job(jobs.RESOLVE, self._resolve)))
         beats.add(stop_check_every_s(self._clock.speed), self._submission(Job(jobs.STOP_CHECK, self._check_stops)))
         beats.add(CLOCK_SYNC_S, self._submission(self._sync))
@@ -135,8 +141,15 @@ class Work:
         self._room.exchange.probe()
         self._room.resolver.resolve_due()
 
-    def _sync_clock(self) -> None:
-        self._room.exchange.resync_clock()
+    def _renew(self) -> None:
+        """Whoever served the embedded exchange may have ended: then it is ours, and its market stood still."""
+        speed = self._link.renew() if self._link.renew is not None else None
+        if speed is not None:
+            _log.info("exchange taken over: speed=%s", speed)
+            self._sync_clock(speed=speed)
+
+    def _sync_clock(self, *, speed: Decimal | None = None) -> None:
+        self._room.exchange.resync_clock(speed=speed)
         self._wall_offset_s = self._measure_wall_offset()
         self._room.engine.skew = timedelta(0)
         if self._market is not None:
