@@ -117,6 +117,7 @@ def test_unknown_format_is_refused() -> None:
 
     assert outcome.code == 2
     assert "THUNES_FORMAT is 'jsn'" in outcome.err
+    assert document(invoke("--json", "look", THUNES_FORMAT="jsn"))["exit_code"] == 2
 
 
 def test_values_are_plain() -> None:

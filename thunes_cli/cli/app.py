@@ -59,7 +59,7 @@ def _deliver(invocation: Invocation) -> Answer:
 def _find(invocation: Invocation) -> Answer:
     problem = _bad_format(invocation.environ)
     if problem is not None:
-        return Answer(Result(exit_code=ExitCode.USAGE, problems=(problem,)), raised=True)
+        return answer_of(invocation, Result(exit_code=ExitCode.USAGE, problems=(problem,)), raised=True)
     try:
         result = perform_quickly(invocation)
         if result is not None:
