@@ -101,6 +101,10 @@ def _tables_gone(path: Path) -> None:
     _run(path, *(f"DROP TABLE {table}" for table in ("fills", "orders", "positions", "known", "identity")))
 
 
+def _column_gone(path: Path) -> None:
+    _run(path, "ALTER TABLE identity DROP COLUMN uid", "ALTER TABLE positions DROP COLUMN exit_problem")
+
+
 def _no_identity(path: Path) -> None:
     _run(path, "DELETE FROM identity")
 
@@ -129,6 +133,7 @@ def _garbled_money(path: Path) -> None:
         pytest.param(_truncated, id="truncated"),
         pytest.param(_foreign, id="another program's"),
         pytest.param(_tables_gone, id="tables gone"),
+        pytest.param(_column_gone, id="columns gone"),
         pytest.param(_no_identity, id="no identity"),
         pytest.param(_zeroed_pages, id="zeroed pages"),
     ],

@@ -11,6 +11,7 @@ from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.durations import Since, parse_since
 from thunes_cli.cli.figures import count, moment, price, rounded
+from thunes_cli.cli.folding import folded, width_for
 from thunes_cli.cli.reading import Book, read_book, typed
 from thunes_cli.cli.result import Result, Table
 from thunes_cli.clock import EPOCH, to_text
@@ -54,7 +55,10 @@ def orders_list(
     listed = read_book(call, lambda book: _read(book, begin, state))
     return Result(
         data={"orders": [_row(order, listed.fees) for order in listed.orders]},
-        text=(_table(listed) if listed.orders else "no orders", *_notes(call, listed)),
+        text=(
+            _table(listed) if listed.orders else "no orders",
+            *(folded(note, width=width_for(call)) for note in _notes(call, listed)),
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.durations import Since, parse_since
 from thunes_cli.cli.figures import count, fact_lines, moment, money, price, rounded
+from thunes_cli.cli.folding import folded, width_for
 from thunes_cli.cli.reading import Book, read_book
 from thunes_cli.cli.result import Result, Table
 from thunes_cli.clock import to_text
@@ -89,7 +90,10 @@ def pnl(
     statement = read_book(call, lambda book: _read(book, begin))
     worst = statement.losses if losses else statement.losses[:WORST]
     table = (_table(worst),) if losses or worst else ()
-    return Result(data=_data(statement, worst), text=(_facts(statement), *table, *_notes(statement)))
+    return Result(
+        data=_data(statement, worst),
+        text=(_facts(statement), *table, *(folded(note, width=width_for(call)) for note in _notes(statement))),
+    )
 
 
 def _read(book: Book, since: Since) -> _Statement:

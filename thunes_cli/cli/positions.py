@@ -11,6 +11,7 @@ from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.durations import parse_duration
 from thunes_cli.cli.figures import count, money, price, rounded
+from thunes_cli.cli.folding import folded, width_for
 from thunes_cli.cli.reading import Book, read_book
 from thunes_cli.cli.result import Result, Table
 from thunes_cli.clock import to_text
@@ -65,7 +66,12 @@ def positions_list(
     now, held = read_book(call, lambda book: (book.now, _read(book, limit, everything=everything)))
     return Result(
         data={"positions": [_row(item) for item in held]},
-        text=(_table(held, everything=everything), *_notes(held, now, limit)) if held else ("nothing is held",),
+        text=(
+            _table(held, everything=everything),
+            *(folded(note, width=width_for(call)) for note in _notes(held, now, limit)),
+        )
+        if held
+        else ("nothing is held",),
     )
 
 

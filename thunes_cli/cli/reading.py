@@ -74,7 +74,7 @@ def _read_once(home: Path, path: Path, view: Callable[[Book], T]) -> T:
         raise
     except sqlite3.Error as error:
         raise _translated(error, path) from error
-    except (ValueError, ArithmeticError) as error:
+    except (ValueError, ArithmeticError, IndexError) as error:  # IndexError: a column is missing
         raise LedgerCorrupt(path, f"a row cannot be read ({error})") from error
     finally:
         connection.close()

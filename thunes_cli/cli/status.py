@@ -8,6 +8,7 @@ from typing import Any
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.figures import count, fact_lines, moment, money
+from thunes_cli.cli.folding import folded, width_for
 from thunes_cli.cli.reading import Book, read_book, typed
 from thunes_cli.cli.result import Problem, Result
 from thunes_cli.clock import to_text
@@ -19,8 +20,6 @@ from thunes_cli.model import plain
 from thunes_cli.ops.health import Concern, Health, judge
 from thunes_cli.ops.spans import span
 
-_LINE = 79
-
 
 @command(
     examples=("thunes status", "thunes status --json", "thunes -q status || thunes status"),
@@ -30,14 +29,15 @@ def status(call: Call) -> Result:
     """Is everything well? The first thing to type.
 
     Reads what the daemon recorded: it needs neither settings nor network and works while the daemon trades. Times are
-    market time, the exchange's clock.
+    market time, the exchange's clock. An order that a living process sent within the last 15 seconds is on its way, not
+    unresolved.
     """
     book, health = read_book(call, _read)
     problems = tuple(_problem(call, concern) for concern in health.concerns)
     return Result(
         data=_data(book, health),
         text=(
-            _verdict(problems, health, width=_LINE if call.streams.stdout_is_tty else 0),
+            _verdict(problems, health, width=width_for(call)),
             "",
             fact_lines(_facts(book, health)),
             *_jobs(health),
@@ -135,24 +135,9 @@ def _verdict(problems: tuple[Problem, ...], health: Health, *, width: int) -> st
         return "all is well" if health.running else "all is well; the daemon is not running and nothing is held"
     lines = [f"{count(len(problems), 'thing')} need{'s' if len(problems) == 1 else ''} you:"]
     for number, problem in enumerate(problems, 1):
-        lines += _folded(f"  {number}. ", problem.message, width)
-        lines += _folded("     -> ", problem.hint, width) if problem.hint else []
+        lines.append(folded(problem.message, width=width, start=f"  {number}. "))
+        lines.append(folded(problem.hint, width=width, start="     -> "))
     return "\n".join(lines)
-
-
-def _folded(start: str, text: str, width: int) -> list[str]:
-    if not width:
-        return [start + text]
-    from textwrap import wrap
-
-    return wrap(
-        text,
-        width,
-        initial_indent=start,
-        subsequent_indent=" " * len(start),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 def _facts(book: Book, health: Health) -> list[tuple[str, str]]:
