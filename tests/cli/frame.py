@@ -25,6 +25,11 @@ from sample_commands import ENTRIES
 sys.exit(run(sys.argv[1:], entries=ENTRIES))
 """
 _DEADLINE_S = 30
+# Ctrl-C reaches the program only if the terminal is its controlling one. (pty.fork would do it, but this process may
+# have threads, and a fork of those can deadlock.)
+_ON_ITS_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+)
 
 
 class Outcome(NamedTuple):
@@ -65,9 +70,16 @@ class Terminal:
 
     def __init__(self, command: list[str], **environ: str) -> None:
         self.text = ""
-        self._pid, self._fd = pty.fork()
-        if self._pid == 0:
-            os.execvpe(command[0], command, clean_environ(**environ))
+        self._fd, terminal = pty.openpty()
+        self._process = subprocess.Popen(
+            [sys.executable, "-S", "-c", _ON_ITS_TERMINAL, *command],
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            env=clean_environ(**environ),
+            start_new_session=True,
+        )
+        os.close(terminal)
 
     def until(self, wanted: str) -> str:
         """Read until ``wanted`` was printed; returns what was printed since the last call."""
@@ -89,12 +101,12 @@ class Terminal:
         while self._read():
             assert time.monotonic() < deadline, f"it did not end; got {self.text!r}"
         os.close(self._fd)
-        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        return self._process.wait(_DEADLINE_S)
 
     def close(self) -> None:
         """Hang up."""
         os.close(self._fd)
-        os.waitpid(self._pid, 0)
+        self._process.wait(_DEADLINE_S)
 
     def _read(self) -> bool:
         ready, _, _ = select.select([self._fd], [], [], 1)
