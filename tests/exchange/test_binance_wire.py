@@ -28,6 +28,7 @@ from thunes_cli.config.secrets import Secret
 from thunes_cli.errors import ConfigError
 from thunes_cli.exchange.binance import BinanceExchange, connect
 from thunes_cli.exchange.failures import ExchangeDown, Rejected, TimestampRejected
+from thunes_cli.ledger.bans import RateLimits
 from thunes_cli.model import Candle, ClientOrderId, MarketOrder, Side
 
 
@@ -249,10 +250,8 @@ def test_an_unknown_symbol_does_not_hide_the_others(
 ) -> None:
     """-1121 for the list: each symbol is asked for alone, and only the unknown one is missing."""
     limits = [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000}]
-    told: list[int] = []
-    exchange = connect(
-        endpoints, credentials, clock=clock, recv_window_ms=5000, timeout_s=1, on_weight_limit=told.append
-    )
+    told: list[RateLimits] = []
+    exchange = connect(endpoints, credentials, clock=clock, recv_window_ms=5000, timeout_s=1, on_limits=told.append)
     server.then(
         "/api/v3/exchangeInfo",
         error(-1121, "Invalid symbol."),
@@ -266,7 +265,7 @@ def test_an_unknown_symbol_does_not_hide_the_others(
     assert rules["币USDT"].base == "币"
     assert not rules["币USDT"].tradable
     assert [request.fields["symbols"] for request in server.requests] == ['["币USDT","NOPE"]', '["币USDT"]', '["NOPE"]']
-    assert told == [6000]
+    assert [limits.weight_1m for limits in told] == [6000]
     assert exchange.symbol_rules([]) == {}
 
 

@@ -185,11 +185,32 @@ def test_a_failed_probe_opens_for_the_whole_time_again(breaker: Breaker, journal
     assert not breaker.probe_due()
 
 
-@pytest.mark.parametrize("outcome", [Rejected("no", -1022), RateLimited(429, 60), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize(
+    "answered",
+    [Rejected("bad signature", -1022), TimestampRejected("late", -1021), AuthFailed("Invalid API-key")],
+    ids=repr,
+)
+def test_a_probe_that_is_refused_was_answered(
+    answered: ExchangeFailure, breaker: Breaker, journal: Journal, network_time: Time
+) -> None:
+    """The exchange is well again; that it refuses (a rejected key, say) must reach whoever asks, not hide behind us."""
+    fail(breaker, 5)
+    network_time.forward(60)
+    lease = breaker.take_probe()
+    assert lease is not None
+
+    breaker.settle(lease, answered)
+
+    assert status(journal).state == "closed"
+    with journal.read() as connection:
+        assert answered.message in breaker_transitions(connection)[-1].reason
+
+
+@pytest.mark.parametrize("outcome", [RateLimited(429, 60), KeyboardInterrupt()], ids=repr)
 def test_a_probe_that_says_nothing_is_given_back(
     outcome: BaseException, breaker: Breaker, journal: Journal, network_time: Time
 ) -> None:
-    """A refusal neither closes nor opens: the next probe may go at once."""
+    """A ban or an interruption neither closes nor opens: the next probe may go as soon as anything may."""
     fail(breaker, 5)
     network_time.forward(60)
     lease = breaker.take_probe()

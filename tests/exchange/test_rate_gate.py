@@ -18,7 +18,7 @@ from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import Clock
 from thunes_cli.exchange.failures import BreakerOpen, RateBanned, RateLimited
 from thunes_cli.exchange.rate_gate import RateGate
-from thunes_cli.ledger.bans import Ban, active_ban, read_ban, read_usage, save_ban
+from thunes_cli.ledger.bans import Ban, RateLimits, active_ban, read_ban, read_usage, save_ban
 from thunes_cli.ledger.connection import Ledger
 
 GUESS = RateLimited(429, 60)
@@ -162,10 +162,12 @@ def test_a_ban_binds_this_process_even_when_it_cannot_be_written(
 
 def test_usage_is_recorded_every_few_seconds_only(gate: RateGate, journal: Journal, network_time: Time) -> None:
     """Headers are kept in memory; the ledger learns them now and then, with the limit in force."""
-    gate.set_weight_limit(6000)
+    gate.set_limits(RateLimits(6000, 50, 160000))
     gate.observe(CaseInsensitiveDict({"X-MBX-USED-WEIGHT-1M": "20", "X-MBX-ORDER-COUNT-10S": "2"}))
     gate.record()
-    gate.observe(CaseInsensitiveDict({"x-mbx-used-weight-1m": "44", "x-mbx-order-count-1d": "7"}))
+    gate.observe(
+        CaseInsensitiveDict({"x-mbx-used-weight-1m": "44", "x-mbx-order-count-10s": "3", "x-mbx-order-count-1d": "7"})
+    )
     gate.record()
     with journal.read() as connection:
         first = read_usage(connection)
@@ -176,8 +178,9 @@ def test_usage_is_recorded_every_few_seconds_only(gate: RateGate, journal: Journ
 
     assert first is not None
     assert (first.used_weight_1m, first.limit_1m, first.order_count_10s, first.order_count_1d) == (20, 6000, 2, None)
+    assert (first.order_limit_10s, first.order_limit_1d) == (50, 160000)
     assert second is not None
-    assert (second.used_weight_1m, second.order_count_10s, second.order_count_1d) == (44, 2, 7)
+    assert (second.used_weight_1m, second.order_count_10s, second.order_count_1d) == (44, 3, 7)
 
 
 def test_usage_that_cannot_be_recorded_is_a_warning(

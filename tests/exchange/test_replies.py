@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from thunes_cli.exchange import replies
 from thunes_cli.exchange.replies import MalformedReply
+from thunes_cli.ledger.bans import RateLimits
 from thunes_cli.model import ZERO
 
 PARSERS = [
@@ -80,11 +81,18 @@ def test_quote_amounts_of_fills_are_cut_after_eight_decimals() -> None:
     assert replies.placed_order(entry).trades[0].quote_quantity == Decimal("0.00000001")
 
 
-def test_weight_limit_is_the_one_per_minute() -> None:
-    """Other limits, and entries of unknown shape, are passed over."""
-    limits = [7, {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 5}]
+def test_rate_limits_are_known_by_kind_and_interval() -> None:
+    """Weight a minute, orders in ten seconds and a day; other limits, and entries of unknown shape, are passed over."""
+    limits = [
+        7,
+        {"rateLimitType": "ORDERS"},
+        {"rateLimitType": [], "interval": "DAY", "intervalNum": 1, "limit": 9},
+        {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 5},
+        {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 50},
+        {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": "160000"},
+    ]
     weight = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000}
 
-    assert replies.weight_limit({"rateLimits": [*limits, weight]}) == 6000
-    assert replies.weight_limit({"rateLimits": limits}) is None
-    assert replies.weight_limit([]) is None
+    assert replies.rate_limits({"rateLimits": [*limits, weight]}) == RateLimits(6000, 50, None)
+    assert replies.rate_limits({"rateLimits": limits}) == RateLimits(None, 50, None)
+    assert replies.rate_limits([]) == RateLimits(None, None, None)

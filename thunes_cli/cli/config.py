@@ -167,7 +167,7 @@ def _exchange(call: Call, settings: Settings, identity: Identity) -> Iterator[On
                 recv_window_ms=settings.recv_window_ms,
                 timeout_s=settings.request_timeout_seconds,
                 on_headers=gate.observe,
-                on_weight_limit=gate.set_weight_limit,
+                on_limits=gate.set_limits,
             )
             guarded = GuardedExchange(exchange, breaker=Breaker(journal, limits=limits), gate=gate)
             facts = OnlineFacts(settings, link.endpoints.rest_url, journal.clock, identity.uid, lambda: gate.usage)

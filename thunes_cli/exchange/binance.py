@@ -18,6 +18,7 @@ from thunes_cli.exchange import classify, replies
 from thunes_cli.exchange.classify import Answer
 from thunes_cli.exchange.failures import ExchangeDown, NotSent, OutcomeUnknown, Rejected, TimestampRejected
 from thunes_cli.exchange.filters import SymbolRules
+from thunes_cli.ledger.bans import RateLimits
 from thunes_cli.model import Account, Candle, ClientOrderId, MarketOrder, OrderReport, Trade, plain
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def connect(
     timeout_s: float | Decimal,
     on_clock_skew: Callable[[], None] | None = None,
     on_headers: Callable[[Mapping[str, str]], None] = _ignore,
-    on_weight_limit: Callable[[int], None] = _ignore,
+    on_limits: Callable[[RateLimits], None] = _ignore,
 ) -> BinanceExchange:
     """An exchange, ready to be asked; nothing is sent yet. The first call in a process takes about half a second.
 
@@ -56,7 +57,7 @@ def connect(
         timeout_s: how long an answer may take once connected (headers and body); connecting has its own 3.05 s.
         on_clock_skew: called after -1021 on a signed read, which is then sent once more; None: -1021 is raised.
         on_headers: gets the headers of every answer, from whichever thread; must not raise.
-        on_weight_limit: gets the request weight allowed in a minute whenever exchangeInfo tells it.
+        on_limits: gets what the exchange allows whenever exchangeInfo tells it.
 
     Raises:
         ConfigError: the private key file cannot be used.
@@ -72,7 +73,7 @@ def connect(
         timestamp_ms=lambda: to_ms(clock.now()),
         on_headers=on_headers,
     )
-    return BinanceExchange(client, on_clock_skew=on_clock_skew, on_weight_limit=on_weight_limit)
+    return BinanceExchange(client, on_clock_skew=on_clock_skew, on_limits=on_limits)
 
 
 class BinanceExchange:
@@ -83,11 +84,11 @@ class BinanceExchange:
         client: RestClient,
         *,
         on_clock_skew: Callable[[], None] | None = None,
-        on_weight_limit: Callable[[int], None] = _ignore,
+        on_limits: Callable[[RateLimits], None] = _ignore,
     ) -> None:
         self._client = client
         self._on_clock_skew = on_clock_skew
-        self._on_weight_limit = on_weight_limit
+        self._on_limits = on_limits
 
     @property
     def recv_window_ms(self) -> int:
@@ -120,9 +121,7 @@ class BinanceExchange:
     def _symbol_rules(self, symbols: Sequence[str]) -> dict[str, SymbolRules]:
         wanted = json.dumps(list(dict.fromkeys(symbols)), ensure_ascii=False, separators=(",", ":"))
         reply = self._read(lambda: self._client._get("exchangeInfo", data={"symbols": wanted}))  # noqa: SLF001 - its own helper takes no symbols
-        limit = replies.weight_limit(reply)
-        if limit is not None:
-            self._on_weight_limit(limit)
+        self._on_limits(replies.rate_limits(reply))
         rules = self._parsed(replies.symbol_rules, reply)
         return {symbol: rules[symbol] for symbol in symbols if symbol in rules}
 

@@ -7,7 +7,7 @@ before the last opening, changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change, Journal
 from thunes_cli.clock import to_text
-from thunes_cli.exchange.failures import BreakerOpen, ExchangeDown, ExchangeFailure, OutcomeUnknown
+from thunes_cli.exchange.failures import (
+    AuthFailed,
+    BreakerOpen,
+    ExchangeDown,
+    ExchangeFailure,
+    OutcomeUnknown,
+    Rejected,
+)
 from thunes_cli.ledger.breakers import (
     CONTROL,
     REST,
@@ -113,9 +120,10 @@ class Breaker:
             return lease
 
     def settle(self, lease: ProbeLease, failure: BaseException | None) -> None:
-        """How the probe ended: success closes, what trips opens anew, anything else only gives the probe back.
+        """How the probe ended: an answer closes, what trips opens anew, anything else only gives the probe back.
 
-        A lease that somebody else took over meanwhile is late and changes nothing.
+        A refusal is an answer too, a rejected key included: the exchange is well, and it must be heard why. A lease
+        that somebody else took over meanwhile is late and changes nothing.
         """
         with self._journal.change() as change:
             row = read_breaker(change.connection, self._name)
@@ -123,6 +131,8 @@ class Breaker:
                 return
             if failure is None:
                 self._replay(change, cause="the probe succeeded", failed=False)
+            elif isinstance(failure, Rejected | AuthFailed):
+                self._replay(change, cause=f"the probe was answered: {failure}", failed=False)
             elif isinstance(failure, ExchangeFailure) and trips(failure):
                 self._replay(change, cause=str(failure), failed=True)
             else:
@@ -166,10 +176,12 @@ class Breaker:
         return machine(storage, self._limits)
 
 
-def reset_breaker(change: Change, *, reason: str, actor: str, name: str = REST) -> bool:
+def reset_breaker(
+    change: Change, *, reason: str, actor: str, name: str = REST, facts: Mapping[str, str | int | None] | None = None
+) -> bool:
     """Close it by hand and forget its failures; False, with nothing written, when it is closed.
 
-    Calls under way that were admitted before it opened still count for nothing.
+    Calls under way that were admitted before it opened still count for nothing. ``facts`` go to the trail as well.
     """
     row = read_breaker(change.connection, name)
     if row.state is BreakerState.CLOSED:
@@ -186,6 +198,15 @@ def reset_breaker(change: Change, *, reason: str, actor: str, name: str = REST) 
         actor=actor,
         at=change.at,
         at_wall=change.at_wall,
+        facts=facts,
     )
-    change.record(Event.BREAKER_RESET, breaker=name, from_state=row.state.value, reason=reason, actor=actor)
+    change.record(
+        Event.BREAKER_RESET,
+        breaker=name,
+        from_state=row.state.value,
+        cause=row.cause,
+        reason=reason,
+        actor=actor,
+        **(facts or {}),
+    )
     return True

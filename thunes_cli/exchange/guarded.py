@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -47,9 +48,11 @@ class GuardedExchange:
 
     # -- the guard ---------------------------------------------------------------------------------------------
 
-    def _call(self, work: Callable[[], _T]) -> _T:
+    def _call(self, work: Callable[[], _T], *, light: bool = False) -> _T:
+        """A read. ``light``: it costs next to nothing, and an exit may need it (see ``RateGate.slow_down``)."""
         if self._breaker.probe_due():
             self.probe()
+        self._gate.slow_down(light=light)
         return self._guarded(work)
 
     def _guarded(self, work: Callable[[], _T]) -> _T:
@@ -133,11 +136,11 @@ class GuardedExchange:
 
     def ping(self) -> None:
         """Return when the exchange answers."""
-        self._call(self._exchange.ping)
+        self._call(self._exchange.ping, light=True)
 
     def server_time(self) -> datetime:
         """The exchange's clock, one reading."""
-        return self._call(self._exchange.server_time)
+        return self._call(self._exchange.server_time, light=True)
 
     def symbol_rules(self, symbols: Sequence[str]) -> dict[str, SymbolRules]:
         """Rules by symbol; unknown ones are absent."""
@@ -157,11 +160,11 @@ class GuardedExchange:
 
     def last_price(self, symbol: str) -> Decimal:
         """Price of the last trade."""
-        return self._call(lambda: self._exchange.last_price(symbol))
+        return self._call(lambda: self._exchange.last_price(symbol), light=True)
 
     def average_price(self, symbol: str) -> Decimal:
         """Average price over the exchange's own window."""
-        return self._call(lambda: self._exchange.average_price(symbol))
+        return self._call(lambda: self._exchange.average_price(symbol), light=True)
 
     def account(self) -> Account:
         """Balances and account id."""
@@ -177,7 +180,7 @@ class GuardedExchange:
 
     def order(self, symbol: str, client_order_id: ClientOrderId) -> OrderReport | None:
         """The order by client id, or None on -2013."""
-        return self._call(lambda: self._exchange.order(symbol, client_order_id))
+        return self._call(lambda: self._exchange.order(symbol, client_order_id), light=True)
 
     def orders(
         self, symbol: str, *, from_order_id: int | None = None, start: datetime | None = None
@@ -191,7 +194,10 @@ class GuardedExchange:
 
     def trades(self, symbol: str, *, order_id: int | None = None, from_trade_id: int | None = None) -> list[Trade]:
         """Our executions of a symbol, oldest first."""
-        return self._call(lambda: self._exchange.trades(symbol, order_id=order_id, from_trade_id=from_trade_id))
+        return self._call(
+            lambda: self._exchange.trades(symbol, order_id=order_id, from_trade_id=from_trade_id),
+            light=order_id is not None,
+        )
 
 
 def _ban_in(failure: BaseException | None) -> RateLimited | None:
@@ -230,12 +236,14 @@ def open_binance(
     limits: BreakerLimits,
     recv_window_ms: int,
     timeout_s: float | Decimal,
+    wait: Callable[[float], object] = time.sleep,
 ) -> GuardedBinance:
     """Binance (or a simulator) behind breaker and gate of one home; nothing is sent yet.
 
-    Args: as :func:`thunes_cli.exchange.binance.connect`; ``journal`` also gives the clock.
+    Args: as :func:`thunes_cli.exchange.binance.connect`; ``journal`` also gives the clock, ``wait`` is how the gate
+        slows down near the exchange's limits (seconds of network time).
     """
-    gate = RateGate(journal)
+    gate = RateGate(journal, wait=wait)
     exchange: BinanceExchange = connect(
         endpoints,
         credentials,
@@ -244,7 +252,7 @@ def open_binance(
         timeout_s=timeout_s,
         on_clock_skew=lambda: _resync(exchange, journal),
         on_headers=gate.observe,
-        on_weight_limit=gate.set_weight_limit,
+        on_limits=gate.set_limits,
     )
     return GuardedBinance(exchange, journal, breaker=Breaker(journal, limits=limits), gate=gate)
 

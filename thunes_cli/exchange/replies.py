@@ -5,6 +5,7 @@ Shapes: Binance's spot API documentation (2026-07). Decimals are strings, ids an
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 
 from thunes_cli.clock import from_ms
 from thunes_cli.exchange.filters import SymbolRules, parse_symbol
+from thunes_cli.ledger.bans import RateLimits
 from thunes_cli.model import ZERO, Account, Balance, Candle, ClientOrderId, OrderReport, Side, Trade
 
 _MOST_DIGITS = 40  # either side of the point; anything longer is garbage
@@ -119,14 +121,19 @@ def symbol_rules(reply: Any) -> dict[str, SymbolRules]:
     return {rule.symbol: rule for rule in rules}
 
 
-def weight_limit(reply: Any) -> int | None:
-    """``exchangeInfo.rateLimits``: request weight allowed in a minute, None when it is not told."""
+def rate_limits(reply: Any) -> RateLimits:
+    """``exchangeInfo.rateLimits``: what is allowed in a minute, ten seconds and a day; None where it is not told."""
+    told: dict[tuple[str, str, int], int] = {}
     for limit in reply.get("rateLimits") or () if isinstance(reply, dict) else ():
-        if not isinstance(limit, dict) or limit.get("rateLimitType") != "REQUEST_WEIGHT":
-            continue
-        if limit.get("interval") == "MINUTE" and limit.get("intervalNum") == 1 and isinstance(limit.get("limit"), int):
-            return int(limit["limit"])
-    return None
+        with contextlib.suppress(LookupError, TypeError):
+            key = (limit["rateLimitType"], limit["interval"], limit["intervalNum"])
+            if type(limit["limit"]) is int and limit["limit"] > 0:
+                told[key] = limit["limit"]
+    return RateLimits(
+        weight_1m=told.get(("REQUEST_WEIGHT", "MINUTE", 1)),
+        orders_10s=told.get(("ORDERS", "SECOND", 10)),
+        orders_1d=told.get(("ORDERS", "DAY", 1)),
+    )
 
 
 def candles(reply: Any) -> list[Candle]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from thunes_cli.clock import from_text, to_text
+from thunes_cli.clock import EPOCH, from_text, to_text
 
+MINUTE, TEN_SECONDS = timedelta(minutes=1), timedelta(seconds=10)
 CONTROL = "rate_gate"  # its name in the history of controls
 
 
@@ -35,15 +37,52 @@ class Ban:
         return max(min(self.until_wall - wall, longest).total_seconds(), 0.0)
 
 
+class RateLimits(NamedTuple):
+    """What the exchange allows: request weight in a minute, orders in ten seconds and in a day; None: not told."""
+
+    weight_1m: int | None
+    orders_10s: int | None
+    orders_1d: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class RateUsage:
-    """What the exchange's headers said last, at ``at_wall``; None where they said nothing."""
+    """What the exchange said last of its limits and how much of them is used; None where it said nothing.
 
-    used_weight_1m: int | None
-    limit_1m: int | None
-    order_count_10s: int | None
-    order_count_1d: int | None
+    Weight was read at ``at_wall``, order counts at ``orders_at_wall``. The exchange's windows are fixed: minutes begin
+    at :00, ten seconds at :00, :10, …, days at midnight UTC; a count is worth nothing once its window is over.
+    """
+
     at_wall: datetime
+    used_weight_1m: int | None = None
+    limit_1m: int | None = None
+    order_count_10s: int | None = None
+    order_count_1d: int | None = None
+    order_limit_10s: int | None = None
+    order_limit_1d: int | None = None
+    orders_at_wall: datetime | None = None
+
+    def weight_at(self, wall: datetime) -> int | None:
+        """Weight used in the minute that holds ``wall``, as far as is known."""
+        if self.used_weight_1m is None or window_end(self.at_wall, MINUTE) > wall >= self.at_wall:
+            return self.used_weight_1m
+        return 0
+
+    def orders_wait_until(self, wall: datetime) -> datetime | None:
+        """When the next order may be sent, because ten seconds' count is used up; None while it is not.
+
+        The day's count never holds an order back: it falls whenever one of them fills, which nobody tells us.
+        """
+        count, limit, counted = self.order_count_10s, self.order_limit_10s, self.orders_at_wall
+        if count is None or limit is None or counted is None or count < limit:
+            return None
+        end = window_end(counted, TEN_SECONDS)
+        return end if counted <= wall < end else None
+
+
+def window_end(wall: datetime, window: timedelta) -> datetime:
+    """When the exchange's fixed window that holds ``wall`` is over."""
+    return wall - (wall - EPOCH) % window + window
 
 
 def read_ban(connection: sqlite3.Connection) -> Ban | None:
@@ -94,32 +133,34 @@ def forget_ban(connection: sqlite3.Connection, ban: Ban) -> bool:
     return cursor.rowcount == 1
 
 
+_USAGE = (
+    *("used_weight_1m", "limit_1m", "order_count_10s", "order_count_1d", "order_limit_10s", "order_limit_1d"),
+    *("at_wall", "orders_at_wall"),
+)
+
+
 def read_usage(connection: sqlite3.Connection) -> RateUsage | None:
-    """The last headers recorded."""
+    """What was recorded last."""
     row = connection.execute("SELECT * FROM rate_usage").fetchone()
     if row is None:
         return None
     return RateUsage(
+        at_wall=from_text(row["at_wall"]),
         used_weight_1m=row["used_weight_1m"],
         limit_1m=row["limit_1m"],
         order_count_10s=row["order_count_10s"],
         order_count_1d=row["order_count_1d"],
-        at_wall=from_text(row["at_wall"]),
+        order_limit_10s=row["order_limit_10s"],
+        order_limit_1d=row["order_limit_1d"],
+        orders_at_wall=from_text(row["orders_at_wall"]) if row["orders_at_wall"] else None,
     )
 
 
 def save_usage(connection: sqlite3.Connection, usage: RateUsage) -> None:
-    """Record the headers."""
-    connection.execute(
-        "INSERT INTO rate_usage (id, used_weight_1m, limit_1m, order_count_10s, order_count_1d, at_wall)"
-        " VALUES (1, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET used_weight_1m = excluded.used_weight_1m,"
-        " limit_1m = excluded.limit_1m, order_count_10s = excluded.order_count_10s,"
-        " order_count_1d = excluded.order_count_1d, at_wall = excluded.at_wall",
-        (
-            usage.used_weight_1m,
-            usage.limit_1m,
-            usage.order_count_10s,
-            usage.order_count_1d,
-            to_text(usage.at_wall),
-        ),
-    )
+    """Record it."""
+    values = {name: getattr(usage, name) for name in _USAGE}
+    values["at_wall"] = to_text(usage.at_wall)
+    values["orders_at_wall"] = to_text(usage.orders_at_wall) if usage.orders_at_wall else None
+    columns = ", ".join(_USAGE)
+    slots = ", ".join(f":{name}" for name in _USAGE)
+    connection.execute(f"INSERT OR REPLACE INTO rate_usage (id, {columns}) VALUES (1, {slots})", values)  # noqa: S608 - names of ours

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from thunes_cli.clock import from_text, to_text
+from thunes_cli.ledger.controls import Transition, read_transitions
 from thunes_cli.process import ProcessIdentity, boot_id
 
 REST = "rest"  # the one breaker today: every REST call goes through it
 CONTROL = "breaker"  # its name in the history of controls
+OFTEN = 3  # trips a day; more than these are the operator's business, says the runbook
 
 
 class BreakerState(enum.StrEnum):
@@ -202,35 +204,21 @@ def breaker_status(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerTransition:
-    """One row of the breaker's history; ``at`` is market time, ``at_wall`` network time."""
-
-    name: str
-    from_state: str
-    to_state: str
-    reason: str
-    actor: str
-    at: datetime
-    at_wall: datetime
+def breaker_names(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Every breaker there is: the REST calls' own, and whatever else ever opened."""
+    rows = connection.execute("SELECT name FROM breaker WHERE name <> ? ORDER BY name", (REST,)).fetchall()
+    return (REST, *(row["name"] for row in rows))
 
 
-def breaker_transitions(connection: sqlite3.Connection, *, since_wall: datetime) -> list[BreakerTransition]:
-    """What the breakers did since then, oldest first."""
-    rows = connection.execute(
-        "SELECT name, from_state, to_state, reason, actor, at, at_wall FROM control_history"
-        " WHERE control = ? AND at_wall >= ? ORDER BY id",
-        (CONTROL, to_text(since_wall)),
-    ).fetchall()
-    return [
-        BreakerTransition(
-            name=row["name"],
-            from_state=row["from_state"],
-            to_state=row["to_state"],
-            reason=row["reason"],
-            actor=row["actor"],
-            at=from_text(row["at"]),
-            at_wall=from_text(row["at_wall"]),
-        )
-        for row in rows
-    ]
+def breaker_transitions(connection: sqlite3.Connection, *, since_wall: datetime | None = None) -> list[Transition]:
+    """What the breakers did, oldest first: all of it, or since a wall time."""
+    return read_transitions(connection, CONTROL, since_wall=since_wall)
+
+
+def count_trips(connection: sqlite3.Connection, *, since_wall: datetime) -> int:
+    """How often one opened from closed since then; a probe that fails goes on with the same trip."""
+    row = connection.execute(
+        "SELECT count(*) FROM control_history WHERE control = ? AND from_state = ? AND to_state = ? AND at_wall >= ?",
+        (CONTROL, BreakerState.CLOSED, BreakerState.OPEN, to_text(since_wall)),
+    ).fetchone()
+    return int(row[0])

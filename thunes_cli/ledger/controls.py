@@ -7,8 +7,12 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from thunes_cli.clock import from_text, to_text
+
+KILL_SWITCH = "kill_switch"  # its name in the history of controls
+ACTIVE, INACTIVE = "active", "inactive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +70,60 @@ def note_transition(
     actor: str,
     at: datetime,
     at_wall: datetime,
-    facts: Mapping[str, str] | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add a row to the history of a control (kill switch, breaker, freeze)."""
+    """Add a row to the history of a control (kill switch, breaker, freeze); ``facts`` are JSON-ready."""
     connection.execute(
         "INSERT INTO control_history (control, name, from_state, to_state, reason, actor, facts, at, at_wall)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (control, name, before, after, reason, actor, json.dumps(dict(facts or {})), to_text(at), to_text(at_wall)),
     )
+
+
+class Transition(NamedTuple):
+    """One row of a control's history; ``at`` is market time, ``at_wall`` network time."""
+
+    name: str
+    from_state: str
+    to_state: str
+    reason: str
+    actor: str
+    facts: dict[str, Any]
+    at: datetime
+    at_wall: datetime
+
+
+def read_transitions(
+    connection: sqlite3.Connection, control: str, *, since: datetime | None = None, since_wall: datetime | None = None
+) -> list[Transition]:
+    """What a control did, oldest first: all of it, or since a market time, or since a wall time."""
+    rows = connection.execute(
+        "SELECT name, from_state, to_state, reason, actor, facts, at, at_wall FROM control_history"
+        " WHERE control = ? AND at >= ? AND at_wall >= ? ORDER BY id",
+        (control, to_text(since) if since else "", to_text(since_wall) if since_wall else ""),
+    ).fetchall()
+    return [
+        Transition(
+            name=row["name"],
+            from_state=row["from_state"],
+            to_state=row["to_state"],
+            reason=row["reason"],
+            actor=row["actor"],
+            facts=json.loads(row["facts"]),
+            at=from_text(row["at"]),
+            at_wall=from_text(row["at_wall"]),
+        )
+        for row in rows
+    ]
+
+
+def count_rearms(connection: sqlite3.Connection, *, since: datetime) -> int:
+    """How often the kill switch was deactivated since a market time."""
+    row = connection.execute(
+        "SELECT count(*) FROM control_history WHERE control = ? AND to_state = ? AND at >= ?",
+        (KILL_SWITCH, INACTIVE, to_text(since)),
+    ).fetchone()
+    return int(row[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,12 +106,24 @@ def last_fill_id(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM fills").fetchone()[0])
 
 
-def realized_since(connection: sqlite3.Connection, moment: datetime, *, after_fill: int = 0) -> Decimal:
-    """Realised result in quote of the fills traded since a market time and booked after a row id."""
+def realized_since(
+    connection: sqlite3.Connection, moment: datetime, *, before: datetime | None = None, after_fill: int = 0
+) -> Decimal:
+    """Realised result in quote of the fills traded since a market time (and before another), booked after a row id."""
     rows = connection.execute(
-        "SELECT realized FROM fills WHERE traded_at >= ? AND id > ?", (to_text(moment), after_fill)
+        "SELECT realized FROM fills WHERE traded_at >= ? AND id > ? AND (? IS NULL OR traded_at < ?)",
+        (to_text(moment), after_fill, *(2 * (to_text(before) if before is not None else None,))),
     ).fetchall()
     return sum((Decimal(row["realized"]) for row in rows), Decimal(0))
+
+
+def any_booked_at(connection: sqlite3.Connection, moment: datetime, *, since: datetime, before: datetime) -> bool:
+    """Whether a fill traded in a span of market time was booked at exactly this moment."""
+    row = connection.execute(
+        "SELECT 1 FROM fills WHERE traded_at >= ? AND traded_at < ? AND booked_at = ? LIMIT 1",
+        (to_text(since), to_text(before), to_text(moment)),
+    ).fetchone()
+    return row is not None
 
 
 def fees_since(connection: sqlite3.Connection, moment: datetime) -> Decimal:

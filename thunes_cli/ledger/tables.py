@@ -198,6 +198,9 @@ _CONTROLS = (
         limit_1m INTEGER,
         order_count_10s INTEGER,
         order_count_1d INTEGER,
+        order_limit_10s INTEGER,
+        order_limit_1d INTEGER,
+        orders_at_wall TEXT,
         at_wall TEXT NOT NULL
     ) STRICT""",
     """CREATE TABLE control_history (

@@ -1,18 +1,27 @@
-"""The daily loss and the switch it trips, evaluated in the transaction that books the fill."""
+"""The daily loss and the switch it trips, evaluated in the transaction that books the fill.
+
+The switch stops entries in every process from its commit on; it never stops an exit. Deactivating it re-arms: only
+fills booked after that row count again. A new day neither deactivates it nor forgives what it was activated for.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change
-from thunes_cli.clock import utc_midnight
+from thunes_cli.audit.record import Fact
+from thunes_cli.clock import to_text, utc_midnight
 from thunes_cli.ledger import alerts, controls, fills
+from thunes_cli.ledger.view_kill_switch import read_standing
 from thunes_cli.model import plain
 
 AUTOMATIC = "automatic"
+_ALERT = "kill_switch"
+_DAY = timedelta(days=1)
 
 
 def counted_result(connection: sqlite3.Connection, now: datetime) -> Decimal:
@@ -22,50 +31,101 @@ def counted_result(connection: sqlite3.Connection, now: datetime) -> Decimal:
 
 
 def trip_if_due(change: Change, *, max_daily_loss: Decimal) -> bool:
-    """Activate the kill switch when the counted loss reaches the limit (equal trips); True when this call did."""
-    result = counted_result(change.connection, change.at)
+    """Activate the kill switch when the counted loss of a day reaches the limit (equal trips).
+
+    A fill counts for the day it was traded in. One that is booked after midnight is held against that day; otherwise
+    an order whose outcome was unknown at midnight would count for no day at all. True when this call tripped it.
+    """
+    today = utc_midnight(change.at)
+    return any(
+        _trip(change, day, max_daily_loss=max_daily_loss, today=day == today)
+        for day in (today, today - _DAY)
+        if day == today or fills.any_booked_at(change.connection, change.at, since=day, before=day + _DAY)
+    )
+
+
+def _trip(change: Change, day: datetime, *, max_daily_loss: Decimal, today: bool) -> bool:
+    switch = controls.read_kill_switch(change.connection)
+    result = fills.realized_since(
+        change.connection, day, before=None if today else day + _DAY, after_fill=switch.rearmed_after_fill
+    )
     if result > -max_daily_loss:
         return False
+    which = "daily loss" if today else f"loss of {day:%Y-%m-%d}"
     return activate(
         change,
-        reason=f"daily loss {plain(-result)} reached the limit {plain(max_daily_loss)}",
+        reason=f"{which} {plain(-result)} reached the limit {plain(max_daily_loss)}",
         actor=AUTOMATIC,
-        daily_pnl=result,
-        daily_loss_limit=-max_daily_loss,
+        facts={"daily_pnl": result, "daily_loss_limit": -max_daily_loss},
     )
 
 
-def activate(
-    change: Change,
-    *,
-    reason: str,
-    actor: str,
-    daily_pnl: Decimal | None = None,
-    daily_loss_limit: Decimal | None = None,
-) -> bool:
-    """Stop entries in every process from this commit on; False when they are stopped already."""
+def activate(change: Change, *, reason: str, actor: str, facts: Mapping[str, Fact] | None = None) -> bool:
+    """Stop entries in every process from this commit on; False, with nothing written, when they are stopped already.
+
+    Args:
+        change: the transaction; a fill that trips the switch commits with it.
+        reason: why, for status, trail and alert.
+        actor: who, in a word.
+        facts: what else the trail should say: the numbers that decided, or who exactly the operator was.
+    """
     if not controls.activate_kill_switch(change.connection, reason=reason, actor=actor, at=change.at):
         return False
-    change.record(
-        Event.KILL_SWITCH_ACTIVATED, reason=reason, actor=actor, daily_pnl=daily_pnl, daily_loss_limit=daily_loss_limit
-    )
+    _write_down(change, Event.KILL_SWITCH_ACTIVATED, controls.ACTIVE, reason=reason, actor=actor, facts=facts or {})
+    text = f"Kill switch activated: {reason}. Entries are stopped, exits go on. Next: thunes killswitch status"
+    _alert(change, text, alerts.Severity.CRITICAL)
+    return True
+
+
+def deactivate(change: Change, *, reason: str, actor: str, facts: Mapping[str, Fact] | None = None) -> bool:
+    """Let entries go on and re-arm after the last fill; False, with nothing written, when they are not stopped.
+
+    What was lost today, counted and not, and how often it was re-armed before goes to the trail.
+    """
+    connection = change.connection
+    standing = read_standing(connection, change.at)
+    last_fill = fills.last_fill_id(connection)
+    if not controls.deactivate_kill_switch(connection, last_fill=last_fill, at=change.at):
+        return False
+    numbers: dict[str, Fact] = {
+        "activated_because": standing.switch.reason,
+        "daily_pnl": standing.daily_pnl,
+        "counted_loss": standing.counted_loss,
+        "rearms_before": standing.rearms_today,
+        "rearmed_after_fill": last_fill,
+    }
+    everything = {**numbers, **(facts or {})}
+    _write_down(change, Event.KILL_SWITCH_DEACTIVATED, controls.INACTIVE, reason=reason, actor=actor, facts=everything)
+    _alert(change, f"Kill switch deactivated by {actor}: {reason}. Entries go on.", alerts.Severity.WARNING)
+    return True
+
+
+def _write_down(
+    change: Change, event: Event, after: str, *, reason: str, actor: str, facts: Mapping[str, Fact]
+) -> None:
+    change.record(event, reason=reason, actor=actor, **facts)
     controls.note_transition(
         change.connection,
-        "kill_switch",
-        "kill_switch",
-        before="inactive",
-        after="active",
+        controls.KILL_SWITCH,
+        controls.KILL_SWITCH,
+        before=controls.INACTIVE if after == controls.ACTIVE else controls.ACTIVE,
+        after=after,
         reason=reason,
         actor=actor,
         at=change.at,
         at_wall=change.at_wall,
+        facts={key: _json(value) for key, value in facts.items()},
     )
-    alerts.raise_alert(
-        change.connection,
-        "kill_switch",
-        f"Kill switch activated: {reason}. Entries are stopped, exits go on. Next: thunes status",
-        severity=alerts.Severity.CRITICAL,
-        at=change.at,
-        at_wall=change.at_wall,
-    )
-    return True
+
+
+def _json(value: Fact) -> str | int | bool | None:
+    match value:
+        case Decimal():
+            return plain(value)
+        case datetime():
+            return to_text(value)
+    return value
+
+
+def _alert(change: Change, text: str, severity: alerts.Severity) -> None:
+    alerts.raise_alert(change.connection, _ALERT, text, severity=severity, at=change.at, at_wall=change.at_wall)
