@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sqlite3
 
 import pytest
 from daemon_processes import Home, make_home, serve, wait_for
 
 from thunes_cli.audit.journal import Journal
-from thunes_cli.clock import Clock
+from thunes_cli.clock import Clock, utc_now
 from thunes_cli.daemon.lock import ONCE, DaemonLock
 from thunes_cli.ledger.connection import Ledger
+from thunes_cli.ledger.daemon import start_job
 from thunes_cli.risk import kill_switch
 
 
@@ -92,6 +94,59 @@ def test_kill_9_loses_nothing_and_the_next_start_goes_on(home):
 def test_ctrl_c_is_an_orderly_end_too(home):
     """SIGINT: exit 0."""
     assert home.end(home.start_daemon(), signal.SIGINT) == 0
+
+
+def test_a_terminal_that_goes_away_is_an_orderly_end(home):
+    """SIGHUP: exit 0."""
+    assert home.end(home.start_daemon(), signal.SIGHUP) == 0
+
+
+def test_under_nohup_it_stays(home):
+    """What whoever started it has switched off stays switched off."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = home.start_daemon()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    process.send_signal(signal.SIGHUP)
+    checks = home.checks()
+
+    assert wait_for(lambda: home.checks() > checks, "another check")
+    assert home.end(process) == 0
+
+
+def test_runs_that_a_crash_cut_off_are_ended_by_the_next_start(home):
+    """A check that was under way at kill -9 is on record as failed, not as running for ever."""
+    ledger = Ledger(home.path / "thunes.db")
+    with ledger.write() as connection:
+        start_job(connection, "signal_check", planned_at=utc_now(), started_at=utc_now())
+    ledger.close()
+
+    home.end(home.start_daemon())
+
+    first = home.rows("SELECT outcome, detail FROM job_runs WHERE job = 'signal_check' ORDER BY id")[0]
+    assert tuple(first) == ("failed", "its process ended")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        pytest.param("UPDATE positions SET quantity = 'x'; PRAGMA user_version = 99", 78, id="newer"),
+        pytest.param("PRAGMA application_id = 1", 5, id="not ours"),
+    ],
+)
+def test_a_ledger_that_cannot_be_used_is_left_as_it_is(home, spoil, code):
+    """Newer is 78, not a ledger of ours is 5; the file is not touched."""
+    connection = sqlite3.connect(home.path / "thunes.db")
+    connection.executescript(spoil)
+    connection.close()
+    before = (home.path / "thunes.db").read_bytes()
+
+    done = home.thunes("run", "--duration", "5")
+
+    assert done.returncode == code, done.stderr
+    assert (home.path / "thunes.db").read_bytes() == before
 
 
 def test_a_duration_ends_it(home):

@@ -46,7 +46,10 @@ def test_a_candle_file_with_a_flaw_is_named_by_line(bare, tmp_path):
     """78 with file and line."""
     file = tmp_path / "BTCUSDT-1m.csv"
     row = "{},1,2,1,2,5\n"
-    file.write_text("open_time,open,high,low,close,volume\n" + "".join(row.format(1677628800000 + minute * 60_000) for minute in (0, 1, 1)))
+    file.write_text(
+        "open_time,open,high,low,close,volume\n"
+        + "".join(row.format(1677628800000 + minute * 60_000) for minute in (0, 1, 1))
+    )
 
     done = bare.thunes("sim", "serve", "--candles", str(file))
 

@@ -60,3 +60,26 @@ def test_a_single_check_is_left_alone(home):
 def test_the_home_must_be_there(tmp_path):
     """10: a stop of nothing that exists is a mistake."""
     assert Home(tmp_path / "absent").thunes("stop").returncode == 10
+
+
+def test_a_lock_without_a_name_is_no_hindrance(home):
+    """On a full disk the lock bears no name: then the ledger says who the daemon is."""
+    process = home.start_daemon()
+    (home.path / NAME).write_text("")
+
+    document = home.answer("stop")
+
+    assert document["data"]["pid"] == process.pid
+    assert process.wait(5) == 0
+
+
+def test_a_lock_of_somebody_unknown_is_11(home):
+    """Held by who knows whom: nobody is sent a signal."""
+    lock = DaemonLock(home.path)
+    lock.acquire("run")
+    (home.path / NAME).write_text("")
+
+    done = home.thunes("stop")
+
+    lock.release()
+    assert done.returncode == 11

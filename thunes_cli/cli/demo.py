@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import shutil
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -202,7 +204,8 @@ def _result(home: Path, report: RunReport) -> Result:
 
 def _summary(home: Path, report: RunReport, scene: Scene) -> tuple[str, ...]:
     held = ", ".join(position.symbol for position in scene.held) or "nothing"
-    thunes = f"thunes --home {shlex.quote(str(home))}"
+    place = shlex.quote(str(home))
+    thunes = f"{_program()} --home {place}"
     ran = f"ran {report.ran_s:.0f} s, until {scene.now:%Y-%m-%d %H:%M}Z market time"
     made = f"{count(scene.orders, 'order')} ({count(scene.buys, 'buy')}, {count(scene.sells, 'sell')})"
     realised = f"realised {money(scene.realized, sign=True)} after fees of {money(scene.fees)}"
@@ -213,5 +216,14 @@ def _summary(home: Path, report: RunReport, scene: Scene) -> tuple[str, ...]:
         "",
         "look around:",
         *(f"  {thunes} {words}" for words in _LOOK),
-        f"go on: thunes demo --home {shlex.quote(str(home))}",
+        f"go on: {_program()} demo --home {place}",
     )
+
+
+def _program() -> str:
+    """How this very command can be typed again: by its name, or from a checkout by its place."""
+    if shutil.which("thunes") is not None:
+        return "thunes"
+    place = Path(sys.executable).with_name("thunes")
+    here = Path.cwd()
+    return shlex.quote(str(place.relative_to(here) if place.is_relative_to(here) else place))

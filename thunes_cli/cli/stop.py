@@ -14,9 +14,11 @@ from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.reading import typed
 from thunes_cli.cli.result import Result
-from thunes_cli.errors import HomeNotOurs, Timeout
+from thunes_cli.errors import HomeNotOurs, Locked, Timeout
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from thunes_cli.daemon.lock import Holder
 
 _POLL_MS = 50
@@ -24,7 +26,11 @@ _POLL_MS = 50
 
 @command(
     examples=("thunes stop", "thunes stop --timeout 120", "thunes -q stop && thunes run"),
-    exits=((0, "it has ended, or none was running"), 10, (14, "it has not ended in time; it was asked, and may yet")),
+    exits=(
+        (0, "it has ended, or none was running"),
+        *(10, 11),
+        (14, "it has not ended in time; it was asked, and may yet"),
+    ),
 )
 def stop(
     call: Call,
@@ -39,7 +45,10 @@ def stop(
     from thunes_cli.daemon.lock import ONCE, read_holder
 
     home = require_home(call.home)
-    holder = read_holder(home)
+    try:
+        holder = read_holder(home)
+    except Locked:
+        holder = _recorded(home)
     if holder is None:
         return _nothing("no daemon is running")
     if holder.command == ONCE:
@@ -71,6 +80,28 @@ def stop(
 
 def _nothing(what: str) -> Result:
     return Result(data={"stopped": False, "pid": None, "waited_s": 0}, text=(what,))
+
+
+def _recorded(home: Path) -> Holder:
+    """The daemon by its own word in the ledger, when the lock is held and bears no name (a full disk).
+
+    Raises:
+        Locked: that one is dead, so it is somebody else's lock (11).
+    """
+    from thunes_cli.config.home import LEDGER
+    from thunes_cli.daemon.lock import Holder
+    from thunes_cli.ledger.connection import open_for_reading
+    from thunes_cli.ledger.daemon import read_daemon
+    from thunes_cli.process import is_alive
+
+    connection = open_for_reading(home / LEDGER)
+    try:
+        row = read_daemon(connection)
+    finally:
+        connection.close()
+    if row is None or not is_alive(row.process):
+        raise Locked(pid="unknown", command="another process", since="an unknown time")
+    return Holder(row.process, row.command, row.since.isoformat())
 
 
 def _open_process(holder: Holder) -> int | None:

@@ -6,6 +6,7 @@ answer alone. The file is never deleted: a lock on a deleted file would guard no
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thunes_cli.clock import to_text, utc_now
-from thunes_cli.errors import Locked
+from thunes_cli.errors import Locked, Unavailable
 from thunes_cli.process import ProcessIdentity, this_process
 
 NAME = "daemon.lock"
@@ -48,9 +49,12 @@ class DaemonLock:
             wait_for: only such a holder is waited for (a single check ends by itself, a daemon does not).
 
         Raises:
-            Locked: somebody else holds it (11).
+            Locked: somebody else holds it (11). Unavailable: its file cannot be opened (13).
         """
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Unavailable(f"{self.path} cannot be opened: {error.strerror}") from error
         try:
             self._lock(descriptor, wait_seconds=wait_seconds, wait_for=wait_for)
             _write(descriptor, command)
@@ -132,7 +136,8 @@ def _write(descriptor: int, command: str) -> None:
         "since": to_text(utc_now()),
     }
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps(content).encode() + b"\n", 0)
+    with contextlib.suppress(OSError):  # a full disk: the lock holds without a name on it
+        os.pwrite(descriptor, json.dumps(content).encode() + b"\n", 0)
 
 
 def _read(descriptor: int) -> Holder | None:

@@ -210,7 +210,7 @@ class _Daemon:
         self._beats.run_due()  # a closed worker takes nothing, so only the heartbeat goes on
 
     def _record_stop(self, problem: BaseException | None) -> None:
-        clean = self._abandoned is None and (problem is None or isinstance(problem, ThunesError))
+        clean = self._abandoned is None and (problem is None or isinstance(problem, ThunesError | BrokenPipeError))
         why = "asked" if self._stop.stop else "duration over"
         if problem is not None:
             why = f"{type(problem).__name__}: {problem}"

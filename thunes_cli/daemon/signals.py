@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as requests: the first asks for an orderly end, the second for a quick one."""
+"""Ctrl-C, SIGTERM and a terminal that goes away as requests: one asks for an orderly end, a second one for haste."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Self
 
-_ASKED_BY = (signal.SIGTERM, signal.SIGINT)
+_ASKED_BY = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class StopRequest:
@@ -59,8 +59,9 @@ class StopRequest:
 
 @contextlib.contextmanager
 def signals_asking(request: StopRequest, *, insisting: type[BaseException] | None = None) -> Iterator[None]:
-    """Turn SIGTERM and SIGINT into :meth:`StopRequest.ask` while the block runs (main thread only).
+    """Turn SIGTERM, SIGINT and SIGHUP into :meth:`StopRequest.ask` while the block runs (main thread only).
 
+    A signal that whoever started us has switched off (``nohup``, a shell's ``&``) stays switched off.
     ``insisting`` is raised in the main thread when asked twice, by whoever has nobody to look at the request.
     """
 
@@ -70,7 +71,8 @@ def signals_asking(request: StopRequest, *, insisting: type[BaseException] | Non
         if request.hurry and insisting is not None:
             raise insisting
 
-    before = {number: signal.signal(number, handle) for number in _ASKED_BY}
+    heard = [number for number in _ASKED_BY if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield
     finally:

@@ -120,6 +120,7 @@ class Start:
         with self._journal.change() as change:
             self.since = change.at
             me = this_process()
+            interrupted = daemon_rows.end_interrupted(change.connection, at=change.at)
             daemon_rows.save_daemon(change.connection, me, command=self._command, since=change.at, wall=change.at_wall)
             change.record(
                 Event.DAEMON_STARTED,
@@ -134,6 +135,8 @@ class Start:
             "daemon started: pid=%d command=%s environment=%s version=%s home=%s",
             *(me.pid, self._command, settings.environment, __version__, self._configured.home),
         )
+        if interrupted:
+            _log.warning("jobs interrupted: count=%d, because the process before this one died", interrupted)
         if settings.telegram_bot_token is not None:
             _log.warning("alerts: TELEGRAM_* is set, but this version writes alerts to the log only")
         if self._journal.clock.speed not in {Decimal(1), Decimal(0)}:

@@ -106,6 +106,15 @@ def end_job(
     )
 
 
+def end_interrupted(connection: sqlite3.Connection, *, at: datetime) -> int:
+    """End the runs that no living daemon can end any more: its home has no other. Returns how many there were."""
+    cursor = connection.execute(
+        "UPDATE job_runs SET ended_at = ?, outcome = 'failed', detail = 'its process ended' WHERE ended_at IS NULL",
+        (to_text(at),),
+    )
+    return cursor.rowcount
+
+
 def last_runs(connection: sqlite3.Connection) -> list[JobRow]:
     """The newest run of each job."""
     rows = connection.execute(

@@ -1,0 +1,80 @@
+"""The jobs' own rules: how often, and what a stepping wall clock means."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+
+from thunes_cli.audit.journal import Journal
+from thunes_cli.clock import Anchor, Clock, utc_now
+from thunes_cli.config.settings import Settings
+from thunes_cli.daemon.work import Work, stop_check_every_s
+from thunes_cli.daemon.worker import Worker
+from thunes_cli.ledger.connection import Ledger
+from thunes_cli.ledger.schema import create_ledger
+
+
+@pytest.mark.parametrize(("speed", "seconds"), [("1", 10), ("0.5", 10), ("0", 10), ("4", 2.5), ("600", 0.5)])
+def test_stops_are_looked_at_every_ten_seconds_of_market_time_at_least(speed, seconds):
+    """On a sped-up market as often as one can without pressing; never more seldom than every ten seconds."""
+    assert stop_check_every_s(Decimal(speed)) == seconds
+
+
+class ExchangeClock:
+    """An exchange of which only the clock matters."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.read = threading.Event()
+
+    def resync_clock(self, *, speed: Decimal | None = None) -> None:
+        """Set market time by a reading of now."""
+        self._clock.set_anchor(Anchor(self._clock.wall(), utc_now(), speed or Decimal(1)))
+        self.read.set()
+
+
+def test_a_step_of_the_wall_clock_is_noticed_and_mended(tmp_path, caplog):
+    """Market time is reckoned from the wall clock: after a step no entries until the exchange's clock was read."""
+    step = timedelta(0)
+    clock = Clock(wall=lambda: utc_now() + step)
+    create_ledger(tmp_path / "thunes.db", environment="sim", instance="aaaaaa", epoch="bbb", wall=utc_now())
+    journal = Journal(Ledger(tmp_path / "thunes.db"), tmp_path / "audit_trail.jsonl", clock)
+    exchange = ExchangeClock(clock)
+    room = SimpleNamespace(
+        journal=journal,
+        exchange=exchange,
+        engine=SimpleNamespace(skew=timedelta(0)),
+        plan=SimpleNamespace(signal_interval=timedelta(seconds=600)),
+    )
+    worker = Worker(on_end=journal.close)
+    held, gate = threading.Event(), threading.Event()
+
+    def busy() -> None:
+        held.set()
+        gate.wait(10)
+
+    worker.submit("busy", busy)
+    assert held.wait(10)
+    link = SimpleNamespace(renew=None)
+    work = Work(room, SimpleNamespace(settings=Settings()), link, worker=worker, sender=worker)
+
+    work.look_at_clock()
+    assert room.engine.skew == timedelta(0)
+
+    step = timedelta(hours=1)
+    work.look_at_clock()
+    work.look_at_clock()
+
+    assert abs(room.engine.skew - step) < timedelta(seconds=5)
+    assert caplog.text.count("wall clock stepped") == 1
+    gate.set()
+    assert exchange.read.wait(10)
+    worker.close()
+    assert worker.finished(10)
+    assert room.engine.skew == timedelta(0)
+    assert abs(clock.now() - utc_now()) < timedelta(seconds=5)
+    journal.close()
