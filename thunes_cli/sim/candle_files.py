@@ -65,10 +65,10 @@ def read_recording(path: Path, *, allow_gaps: bool = False) -> Recording:
         with _open_text(path) as lines:
             reader.read(csv.reader(lines, strict=True))
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, UnicodeDecodeError) as error:
+        raise CandleFileError(f"{path.name}:{reader.line}", f"the file is damaged: {error}") from error
     except OSError as error:
         raise CandleFileError(str(path), f"cannot be read: {error.strerror or error}") from error
-    except (EOFError, zlib.error, zipfile.BadZipFile, UnicodeDecodeError) as error:
-        raise CandleFileError(f"{path.name}:{reader.line}", f"the file is damaged: {error}") from error
     except csv.Error as error:
         raise CandleFileError(f"{path.name}:{reader.line + 1}", str(error)) from error
     if not len(reader.columns):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -72,6 +73,8 @@ async def _serve(world: World, out: TextIO) -> None:
         loop.add_signal_handler(number, stop.set)
     if world.options.parent_fd is not None:
         loop.add_reader(world.options.parent_fd, _watch_parent, world.options.parent_fd, stop)
+    # Bytes that are no HTTP are answered, and not worth a traceback each.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     runner = RestServer(world).runner()
     await runner.setup()
     try:

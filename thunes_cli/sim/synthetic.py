@@ -20,6 +20,8 @@ SYNTHETIC_VERSION = 1
 # History before trading starts: 1,000 half-hours as minutes, and 1,000 days before them as hours.
 FINE_DAYS = 21
 PAST_DAYS = 1000
+# Picked so that the default seed shows gains, losses and a stop within two days of five-minute candles.
+_SALT = 81
 _MINUTES = DAY // MINUTE
 # A return is counted in ten-millionths of the price.
 _PARTS = 10**7
@@ -36,14 +38,14 @@ class _Regime:
 
 
 _REGIMES = (
-    _Regime(drift=0, noise=55, hours=(2, 9), weight=5),
-    _Regime(drift=600, noise=65, hours=(1, 5), weight=4),
-    _Regime(drift=-600, noise=68, hours=(1, 5), weight=4),
-    _Regime(drift=2000, noise=110, hours=(1, 2), weight=1),
-    _Regime(drift=-2200, noise=120, hours=(1, 2), weight=1),
-    _Regime(drift=0, noise=170, hours=(1, 3), weight=1),
+    _Regime(drift=0, noise=240, hours=(2, 9), weight=5),
+    _Regime(drift=3600, noise=260, hours=(1, 5), weight=4),
+    _Regime(drift=-3600, noise=270, hours=(1, 5), weight=4),
+    _Regime(drift=10000, noise=420, hours=(1, 2), weight=1),
+    _Regime(drift=-11000, noise=450, hours=(1, 2), weight=1),
+    _Regime(drift=0, noise=620, hours=(1, 3), weight=1),
 )
-_JUMP_ONE_IN = 900
+_JUMP_ONE_IN = 1500
 _LEVELS = {
     "BTCUSDT": 64_000,
     "ETHUSDT": 3_100,
@@ -70,7 +72,7 @@ class SyntheticSymbol:
     """
 
     def __init__(self, seed: int, symbol: str, *, origin: int, tick: int, step: int) -> None:
-        self._key = f"{seed}:{symbol}"
+        self._key = f"{_SALT}:{seed}:{symbol}"
         self._tick = tick
         self._step = step
         self._level = _LEVELS.get(symbol, _DEFAULT_LEVEL) * SCALE
