@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from thunes_cli.cli.call import Call
+from thunes_cli.cli.ledger_errors import ledger_error
 from thunes_cli.clock import utc_now
 from thunes_cli.config.home import LEDGER, require_home
 from thunes_cli.errors import LedgerCorrupt, ThunesError, Unavailable
@@ -73,7 +74,7 @@ def _read_once(home: Path, path: Path, view: Callable[[Book], T]) -> T:
     except ThunesError:
         raise
     except sqlite3.Error as error:
-        raise _translated(error, path) from error
+        raise ledger_error(error, path) from error
     except (ValueError, ArithmeticError, IndexError) as error:  # IndexError: a column is missing
         raise LedgerCorrupt(path, f"a row cannot be read ({error})") from error
     finally:
@@ -92,25 +93,6 @@ def _identity(connection: sqlite3.Connection, path: Path) -> Identity:
         return read_identity(connection)
     except TypeError as error:  # no row
         raise LedgerCorrupt(path, "it does not say whose it is") from error
-
-
-def _translated(error: sqlite3.Error, path: Path) -> ThunesError:
-    passing = {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_AUTH,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_PROTOCOL,
-    }
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in passing:
-        return Unavailable(
-            f"the ledger {path} cannot be read: {error}", hint="try again; if it stays so, look at the disk"
-        )
-    return LedgerCorrupt(path, error)
 
 
 def typed(call: Call, rest: str) -> str:

@@ -65,6 +65,48 @@ COMMANDS: tuple[Entry, ...] = (
     Entry(
         "explain", _HERE + "explain:explain", "Everything known about one signal, order or position.", Section.LOOKING
     ),
+    Entry(
+        "killswitch status",
+        _HERE + "killswitch:killswitch_status",
+        "Are entries stopped, and why?",
+        Section.INCIDENT,
+        quick=True,
+    ),
+    Entry(
+        "killswitch activate",
+        _HERE + "killswitch:killswitch_activate",
+        "Stop entries in every process, at once.",
+        Section.INCIDENT,
+        quick=True,
+    ),
+    Entry(
+        "killswitch deactivate",
+        _HERE + "killswitch:killswitch_deactivate",
+        "Let entries go on, and re-arm the switch.",
+        Section.INCIDENT,
+    ),
+    Entry(
+        "killswitch history",
+        _HERE + "killswitch:killswitch_history",
+        "When entries were stopped, why and by whom.",
+        Section.INCIDENT,
+        quick=True,
+    ),
+    Entry(
+        "breaker status",
+        _HERE + "breaker:breaker_status",
+        "Is anything sent to the exchange, and if not, why not?",
+        Section.INCIDENT,
+        quick=True,
+    ),
+    Entry("breaker reset", _HERE + "breaker:breaker_reset", "Close the breaker by hand.", Section.INCIDENT),
+    Entry(
+        "breaker history",
+        _HERE + "breaker:breaker_history",
+        "When the breaker opened and closed, and why.",
+        Section.INCIDENT,
+        quick=True,
+    ),
     Entry("config check", _HERE + "config:config_check", "Would these settings trade?", Section.UPKEEP),
     Entry(
         "config show", _HERE + "config:config_show", "The settings in force and where each came from.", Section.UPKEEP
@@ -75,6 +117,8 @@ COMMANDS: tuple[Entry, ...] = (
 GROUPS: dict[str, str] = {
     "positions": "What the bot holds and held.",
     "orders": "What the bot ordered.",
+    "killswitch": "Stop entries in every process; exits go on.",
+    "breaker": "What keeps calls from the exchange while it is unwell.",
     "config": "The settings: checked and shown.",
     "sim": "The embedded exchange.",
 }

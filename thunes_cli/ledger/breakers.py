@@ -210,9 +210,11 @@ def breaker_names(connection: sqlite3.Connection) -> tuple[str, ...]:
     return (REST, *(row["name"] for row in rows))
 
 
-def breaker_transitions(connection: sqlite3.Connection, *, since_wall: datetime | None = None) -> list[Transition]:
-    """What the breakers did, oldest first: all of it, or since a wall time."""
-    return read_transitions(connection, CONTROL, since_wall=since_wall)
+def breaker_transitions(
+    connection: sqlite3.Connection, *, since: datetime | None = None, since_wall: datetime | None = None
+) -> list[Transition]:
+    """What the breakers did, oldest first: all of it, or since a market time, or since a wall time."""
+    return read_transitions(connection, CONTROL, since=since, since_wall=since_wall)
 
 
 def count_trips(connection: sqlite3.Connection, *, since_wall: datetime) -> int:
