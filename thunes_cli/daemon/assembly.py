@@ -121,6 +121,7 @@ def assemble(
         ),
         recv_window_ms=settings.recv_window_ms,
         timeout_s=settings.request_timeout_seconds,
+        wait=wait,
     )
     symbols = SymbolBook(exchange)
     max_daily_loss = limits.max_daily_loss

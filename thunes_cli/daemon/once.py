@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ def run_once(configured: HomeSettings, open_link: Callable[[], AbstractContextMa
                 identity = read_identity(connection)
             require_environment(identity.environment, configured.settings.environment)
             journal = Journal(ledger, configured.home / TRAIL, Clock(identity.anchor))
-            room = assemble(journal, configured, link, wait=lambda _: False)
+            room = assemble(journal, configured, link, wait=_wait)
             read_clock(room, link)
             try:
                 return _check(room, configured)
@@ -73,6 +74,11 @@ def run_once(configured: HomeSettings, open_link: Callable[[], AbstractContextMa
                     stand_still(journal)
     finally:
         lock.release()
+
+
+def _wait(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
 
 
 def _check(room: TradingRoom, configured: HomeSettings) -> OnceReport:
