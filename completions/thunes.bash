@@ -5,7 +5,7 @@
 _thunes_facts() {
     words= options= valued=
     case $1 in
-        '') words='init run demo stop status positions orders balance pnl explain config sim'
+        '') words='init run demo stop status positions orders balance pnl explain killswitch breaker config sim'
             options='--home --env-file --json -q --quiet --version --help -h'
             valued='--home --env-file' ;;
         init) words=''
@@ -44,6 +44,33 @@ _thunes_facts() {
         explain) words=''
             options='--json -q --quiet --help -h'
             valued='' ;;
+        killswitch) words='status activate deactivate history'
+            options='--help -h'
+            valued='' ;;
+        'killswitch status') words=''
+            options='--json -q --quiet --help -h'
+            valued='' ;;
+        'killswitch activate') words=''
+            options='--reason --dry-run --json -q --quiet --help -h'
+            valued=--reason ;;
+        'killswitch deactivate') words=''
+            options='--reason --confirm --dry-run --json -q --quiet --help -h'
+            valued='--reason --confirm' ;;
+        'killswitch history') words=''
+            options='--since --json -q --quiet --help -h'
+            valued=--since ;;
+        breaker) words='status reset history'
+            options='--help -h'
+            valued='' ;;
+        'breaker status') words=''
+            options='--json -q --quiet --help -h'
+            valued='' ;;
+        'breaker reset') words=''
+            options='--reason --yes --dry-run --json -q --quiet --help -h'
+            valued=--reason ;;
+        'breaker history') words=''
+            options='--since --json -q --quiet --help -h'
+            valued=--since ;;
         config) words='check show'
             options='--help -h'
             valued='' ;;

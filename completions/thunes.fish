@@ -23,8 +23,8 @@ end
 
 complete -c thunes -f
 
-set -g __thunes_valued --candles --confirm --dir --duration --env-file --environment --home --host --port --seed --since --speed --stale --start --state --timeout
-set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'balance' 'pnl' 'explain' 'config' 'config check' 'config show' 'sim' 'sim serve'
+set -g __thunes_valued --candles --confirm --dir --duration --env-file --environment --home --host --port --reason --seed --since --speed --stale --start --state --timeout
+set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'balance' 'pnl' 'explain' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'config' 'config check' 'config show' 'sim' 'sim serve'
 
 # thunes
 complete -c thunes -n '__thunes_at' -a 'init' -d 'Create a home for one environment and one account.'
@@ -37,6 +37,8 @@ complete -c thunes -n '__thunes_at' -a 'orders' -d 'What the bot ordered.'
 complete -c thunes -n '__thunes_at' -a 'balance' -d 'What the account holds, ours and not ours.'
 complete -c thunes -n '__thunes_at' -a 'pnl' -d 'What was earned and lost, fees included.'
 complete -c thunes -n '__thunes_at' -a 'explain' -d 'Everything known about one signal, order or position.'
+complete -c thunes -n '__thunes_at' -a 'killswitch' -d 'Stop entries in every process; exits go on.'
+complete -c thunes -n '__thunes_at' -a 'breaker' -d 'What keeps calls from the exchange while it is unwell.'
 complete -c thunes -n '__thunes_at' -a 'config' -d 'The settings: checked and shown.'
 complete -c thunes -n '__thunes_at' -a 'sim' -d 'The embedded exchange.'
 complete -c thunes -n '__thunes_at' -l home -x -a '(__fish_complete_directories)' -d 'Home to work on (THUNES_HOME).'
@@ -119,6 +121,64 @@ complete -c thunes -n '__thunes_at pnl' -l help -s h -d 'Show this message and e
 complete -c thunes -n '__thunes_at explain' -l json -d 'Answer with one JSON document.'
 complete -c thunes -n '__thunes_at explain' -s q -l quiet -d 'Print nothing when all is well.'
 complete -c thunes -n '__thunes_at explain' -l help -s h -d 'Show this message and exit.'
+
+# thunes killswitch
+complete -c thunes -n '__thunes_at killswitch' -a 'status' -d 'Are entries stopped, and why?'
+complete -c thunes -n '__thunes_at killswitch' -a 'activate' -d 'Stop entries in every process, at once.'
+complete -c thunes -n '__thunes_at killswitch' -a 'deactivate' -d 'Let entries go on, and re-arm the switch.'
+complete -c thunes -n '__thunes_at killswitch' -a 'history' -d 'When entries were stopped, why and by whom.'
+complete -c thunes -n '__thunes_at killswitch' -l help -s h -d 'Show this message and exit.'
+
+# thunes killswitch status
+complete -c thunes -n '__thunes_at killswitch status' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at killswitch status' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at killswitch status' -l help -s h -d 'Show this message and exit.'
+
+# thunes killswitch activate
+complete -c thunes -n '__thunes_at killswitch activate' -l reason -x -d 'Why; it goes to the trail.'
+complete -c thunes -n '__thunes_at killswitch activate' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at killswitch activate' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at killswitch activate' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at killswitch activate' -l help -s h -d 'Show this message and exit.'
+
+# thunes killswitch deactivate
+complete -c thunes -n '__thunes_at killswitch deactivate' -l reason -x -d 'What was found; it goes to the trail.'
+complete -c thunes -n '__thunes_at killswitch deactivate' -l confirm -x -d '"deactivate ENVIRONMENT", as in "deactivate live".'
+complete -c thunes -n '__thunes_at killswitch deactivate' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at killswitch deactivate' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at killswitch deactivate' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at killswitch deactivate' -l help -s h -d 'Show this message and exit.'
+
+# thunes killswitch history
+complete -c thunes -n '__thunes_at killswitch history' -l since -x -d 'today (since midnight UTC), 24h, 7d, all, or a time.'
+complete -c thunes -n '__thunes_at killswitch history' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at killswitch history' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at killswitch history' -l help -s h -d 'Show this message and exit.'
+
+# thunes breaker
+complete -c thunes -n '__thunes_at breaker' -a 'status' -d 'Is anything sent to the exchange, and if not, why not?'
+complete -c thunes -n '__thunes_at breaker' -a 'reset' -d 'Close the breaker by hand.'
+complete -c thunes -n '__thunes_at breaker' -a 'history' -d 'When the breaker opened and closed, and why.'
+complete -c thunes -n '__thunes_at breaker' -l help -s h -d 'Show this message and exit.'
+
+# thunes breaker status
+complete -c thunes -n '__thunes_at breaker status' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at breaker status' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at breaker status' -l help -s h -d 'Show this message and exit.'
+
+# thunes breaker reset
+complete -c thunes -n '__thunes_at breaker reset' -l reason -x -d 'Why; it goes to the trail.'
+complete -c thunes -n '__thunes_at breaker reset' -l yes -d 'Do not ask.'
+complete -c thunes -n '__thunes_at breaker reset' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at breaker reset' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at breaker reset' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at breaker reset' -l help -s h -d 'Show this message and exit.'
+
+# thunes breaker history
+complete -c thunes -n '__thunes_at breaker history' -l since -x -d 'today (since midnight UTC), 24h, 7d, all, or a time.'
+complete -c thunes -n '__thunes_at breaker history' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at breaker history' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at breaker history' -l help -s h -d 'Show this message and exit.'
 
 # thunes config
 complete -c thunes -n '__thunes_at config' -a 'check' -d 'Would these settings trade?'

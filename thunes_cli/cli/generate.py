@@ -9,7 +9,7 @@ from pathlib import Path
 from thunes_cli.cli.completion_bash import bash_script
 from thunes_cli.cli.completion_fish import fish_script
 from thunes_cli.cli.completion_zsh import zsh_script
-from thunes_cli.cli.reference import commands_page, error_classes, exit_codes_page
+from thunes_cli.cli.reference import commands_page, error_classes, exit_codes_page, readme_with_table
 from thunes_cli.cli.shape import read_tree
 from thunes_cli.cli.table import COMMANDS, Entry
 from thunes_cli.config.reference import env_example, settings_markdown
@@ -20,7 +20,9 @@ ROOT = Path(__file__).parents[2]
 def generated(entries: Sequence[Entry] = COMMANDS) -> dict[str, str]:
     """Every generated file: path from the root of the project, and its text."""
     shapes = read_tree(entries)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     return {
+        "README.md": readme_with_table(readme, entries),
         "completions/thunes.bash": bash_script(shapes),
         "completions/_thunes": zsh_script(shapes),
         "completions/thunes.fish": fish_script(shapes),

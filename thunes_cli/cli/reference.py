@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import thunes_cli
 from thunes_cli.cli.exits import MEANINGS
 from thunes_cli.cli.shape import Shape
+from thunes_cli.cli.table import Entry, Section
 from thunes_cli.errors import ExitCode, ThunesError
 
 _FIELD = re.compile(r"\{[^}]*\}")  # what str.format fills in
@@ -52,6 +53,21 @@ def commands_page(shapes: Sequence[Shape]) -> str:
             continue  # a group's page only lists what follows here
         parts.append(f"\n## thunes {shape.path}".rstrip() + f"\n\n```text\n{shape.page.rstrip()}\n```\n")
     return "".join(parts)
+
+
+_TABLE_BEGINS = "<!-- commands: made by `make generate` from the command table -->\n"
+_TABLE_ENDS = "<!-- end of commands -->"
+
+
+def readme_with_table(readme: str, entries: Sequence[Entry]) -> str:
+    """The README with its command table brought up to date; the rest of the text stays."""
+    before, begins, rest = readme.partition(_TABLE_BEGINS)
+    _, ends, after = rest.partition(_TABLE_ENDS)
+    rows = [
+        f"| `{entry.path}` | {entry.summary} |" for section in Section for entry in entries if entry.section is section
+    ]
+    table = "\n".join(["", "| command | what it answers or does |", "|---|---|", *rows, "", ""])
+    return f"{before}{begins}{table}{ends}{after}"
 
 
 def error_classes() -> list[type[ThunesError]]:
