@@ -58,7 +58,6 @@ def run(
     stop-loss. With ENVIRONMENT=sim and no BINANCE_REST_URL the exchange is started too. The log goes to stderr and to
     the home's thunes.log.
     """
-    _import_early()
     from thunes_cli.cli.exchange_link import link_to
     from thunes_cli.cli.starting import settings_to_start_with
 
@@ -73,15 +72,6 @@ def run(
     if once:
         return _once(call, configured, open_link)
     return run_and_report(call, configured, open_link, duration_s=seconds)
-
-
-def _import_early() -> None:
-    """python-binance takes half a second to import: begin while settings are read and the ledger is opened."""
-
-    def load() -> None:
-        import thunes_cli.exchange.binance_client  # noqa: F401 - for the side effect
-
-    threading.Thread(target=load, name="imports", daemon=True).start()
 
 
 def parse_seconds(text: str | None) -> float | None:
