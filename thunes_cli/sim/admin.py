@@ -36,16 +36,17 @@ def step(world: World, body: str) -> dict[str, Any]:
     """
     if not world.clock.step:
         raise ApiError(-1020, "This market runs by itself; start it with --step to step it.")
-    moved = 0
-    for _ in range(_candles(body)):
-        now = world.clock.now()
-        target = world.market.next_open(now)
-        if target is None:
-            target = world.clock.end
-        if target is None or target <= now:
+    wanted, moved = _candles(body), 0
+    now = target = world.clock.now()
+    while moved < wanted:
+        opened = world.market.next_open(target)
+        following = world.clock.end if opened is None else opened
+        if following is None or following <= target:
             break
-        world.clock.move_to(target)
+        target = following
         moved += 1
+    if target > now:
+        world.clock.move_to(target)
     world.engine.advance(world.clock.now())
     return clock(world, "") | {"moved": moved}
 
@@ -77,6 +78,8 @@ def state(world: World, _: str) -> dict[str, Any]:
             {"asset": asset, "free": wire(held.free), "locked": wire(held.locked)}
             for asset, held in sorted(world.engine.balances.items())
         ],
+        "order_count": world.store.count("orders"),
+        "trade_count": world.store.count("trades"),
         "orders": [order_json(each) for each in reversed(orders)],
         "trades": [trade_json(each) for each in reversed(trades)],
     }

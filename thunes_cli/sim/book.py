@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -43,6 +44,7 @@ class Book:
         return Book(_less(self.bids, eaten_bids), _less(self.asks, eaten_asks))
 
 
+@functools.lru_cache(maxsize=64)
 def make_book(price: Decimal, spec: SymbolSpec, shape: BookShape) -> Book:
     """The full book at a last price: the depth spread evenly over levels a basis point or a tick apart."""
     half = EXACT.multiply(price, shape.spread_bps / _BASIS_POINTS / 2)

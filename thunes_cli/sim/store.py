@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from thunes_cli.model import Side
 from thunes_cli.sim.accounts import Holding
@@ -188,6 +188,11 @@ class Store:
         """Trades by a condition of ours (never of a client), with its values bound."""
         rows = self._db.execute(f"SELECT * FROM trades WHERE {where} {tail}", tuple(values))  # noqa: S608 - see docstring
         return [_read_trade(row) for row in rows]
+
+    def count(self, table: Literal["orders", "trades"]) -> int:
+        """How many rows a table holds."""
+        found: int = self._db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]  # noqa: S608 - one of two words
+        return found
 
     def last_ids(self) -> tuple[dict[str, int], dict[str, int]]:
         """The greatest order id and trade id of each symbol."""

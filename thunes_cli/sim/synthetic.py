@@ -80,7 +80,7 @@ class SyntheticSymbol:
         self._regime = _REGIMES[0]
         self._regime_left = 0
         self.fine = BarColumns(MINUTE)
-        self._next_open = origin
+        self._origin = self._next_open = origin
 
     def grow(self, moment: int) -> None:
         """Generate whole days until ``moment`` is covered."""
@@ -91,20 +91,21 @@ class SyntheticSymbol:
         """Hourly candles that end where the minutes begin, at the price at which they begin."""
         rng = random.Random(f"{self._key}:past")  # noqa: S311 - a market, not a secret
         count = PAST_DAYS * DAY // HOUR
-        end = self._next_open
-        close = self._level
+        draws = array("I", rng.randbytes(8 * count))
+        level, close = self._level, self._level
         rows: list[tuple[int, int, int, int, int]] = []
-        for _ in range(count):
-            move = self._sum_of_bytes(rng.getrandbits(32)) * 300 - (self._level - close) * 2000 // self._level
+        for first, second in zip(draws[::2], draws[1::2], strict=True):
+            swing = (first & 0xFF) + (first >> 8 & 0xFF) + (first >> 16 & 0xFF) + (first >> 24) - _MEAN_OF_BYTES
+            move = swing * 300 - (level - close) * 2000 // level
             open_ = self._snap(close - close * move // _PARTS)
-            wide = close * (rng.getrandbits(8) * 180 + 4000) // _PARTS
-            high = self._snap(max(open_, close) + wide)
+            wide = close * ((second & 0xFF) * 180 + 4000) // _PARTS
+            high = max(self._snap(max(open_, close) + wide), open_, close)
             low = self._snap(min(open_, close) - wide)
-            rows.append((open_, max(high, open_, close), min(low, open_, close), close, 60 * _TURNOVER))
+            volume = 60 * _TURNOVER * _SQUARE // close
+            rows.append((open_, high, min(low, open_, close), close, volume - volume % self._step))
             close = open_
         columns = BarColumns(HOUR)
-        for index, (open_, high, low, shut, turnover) in enumerate(reversed(rows)):
-            columns.append(end - (count - index) * HOUR, (open_, high, low, shut), self._volume(turnover, shut))
+        columns.extend(self._origin - count * HOUR, rows[::-1])
         return columns
 
     def _grow_day(self) -> None:
@@ -145,22 +146,12 @@ class SyntheticSymbol:
                 break
         self._regime_left = rng.randint(regime.hours[0] * 60, regime.hours[1] * 60)
 
-    @staticmethod
-    def _sum_of_bytes(draw: int) -> int:
-        """Four bytes added up and centred: close to a normal with a standard deviation of 148."""
-        return (draw & 0xFF) + (draw >> 8 & 0xFF) + (draw >> 16 & 0xFF) + (draw >> 24 & 0xFF) - _MEAN_OF_BYTES
-
     def _snap(self, price: int) -> int:
         return max(price - price % self._tick, self._tick)
-
-    def _volume(self, turnover: int, price: int) -> int:
-        volume = turnover * _SQUARE // price
-        return volume - volume % self._step
 
 
 def synthetic_tape(seed: int, symbol: str, *, origin: int, tick: int, step: int) -> Tape:
     """A symbol's market whose first minute opens at ``origin``, a whole UTC day."""
     source = SyntheticSymbol(seed, symbol, origin=origin, tick=tick, step=step)
-    past = source.past()
     source.grow(origin)
-    return Tape(source.fine, tick=tick, past=past, grow=source.grow)
+    return Tape(source.fine, tick=tick, past=source.past, grow=source.grow)

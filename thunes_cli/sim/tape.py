@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 
 from thunes_cli.sim import walk
-from thunes_cli.sim.bars import INTERVALS, SECOND, Bar, BarColumns, floor_open
+from thunes_cli.sim.bars import HOUR, INTERVALS, SECOND, Bar, BarColumns, floor_open
 from thunes_cli.sim.months import month_open, next_month
 
 _AVERAGE_STEP = 10 * SECOND
+# Lengths that may be made of the hours before the walked candles.
+_LONG = frozenset({name for name, span in INTERVALS.items() if span >= HOUR} | {"1M"})
 
 
 class Tape:
@@ -16,7 +19,7 @@ class Tape:
 
     Args:
         fine: the candles that are walked. ``tick``: price grid in hundred-millionths.
-        past: longer candles that end where ``fine`` begins; only history is made of them.
+        past: makes longer candles that end where ``fine`` begins; only history is made of them, when it is asked for.
         grow: makes sure that ``fine`` reaches beyond an instant (a generated market has no end).
     """
 
@@ -25,18 +28,24 @@ class Tape:
         fine: BarColumns,
         *,
         tick: int,
-        past: BarColumns | None = None,
+        past: Callable[[], BarColumns] | None = None,
         grow: Callable[[int], None] | None = None,
     ) -> None:
         self.fine = fine
         self.tick = tick
-        self._past = past
+        self._make_past = past
         self._grow = grow
+        self._latest: tuple[int, Bar] | None = None
 
     @property
     def interval(self) -> int:
         """Length in ms of the candles that are walked."""
         return self.fine.interval
+
+    @functools.cached_property
+    def past(self) -> BarColumns | None:
+        """Candles before the walked ones, or None."""
+        return None if self._make_past is None else self._make_past()
 
     def reach(self, moment: int) -> None:
         """Generate as far as an instant, where the market is generated."""
@@ -52,9 +61,14 @@ class Tape:
     def price(self, moment: int) -> int:
         """The last price at an instant; in a gap that of the last candle before it."""
         self.reach(moment)
-        index = max(self.fine.index_at(moment), 0)
-        bar = self.fine.bar(index)
+        bar = self._bar(max(self.fine.index_at(moment), 0))
         return walk.price_at(bar, self.interval, max(moment - bar.open_time, 0), tick=self.tick)
+
+    def _bar(self, index: int) -> Bar:
+        """The walked candle at an index; the one asked for last is at hand, for the same one is asked for again."""
+        if self._latest is None or self._latest[0] != index:
+            self._latest = (index, self.fine.bar(index))
+        return self._latest[1]
 
     def average(self, moment: int, minutes: int) -> int:
         """Average price over the last minutes, volume taken as even in time: the notional filters' reference."""
@@ -93,7 +107,7 @@ class Tape:
         are returned, else the newest up to ``end``. Spans in which nothing traded have no candle.
         """
         self.reach(now)
-        first = self._first_open(interval)
+        first = self.first_open(interval)
         last = min(now, end) if end is not None else now
         if begin is not None:
             return self._collect(_upwards(max(first, begin), last, interval), limit, now, interval)
@@ -102,9 +116,10 @@ class Tape:
     def span(self, begin: int, end: int) -> Bar | None:
         """Everything from ``begin`` (included) to ``end`` (excluded) as one candle; None when nothing traded."""
         parts: list[Bar] = []
-        for columns in (self._past, self.fine):
-            if columns is not None and len(columns):
-                parts.extend(self._parts(columns, begin, end))
+        if begin < self.fine.first and self.past is not None:
+            parts.extend(self._parts(self.past, begin, end))
+        if end > self.fine.first:
+            parts.extend(self._parts(self.fine, begin, end))
         return walk.joined(parts, begin) if parts else None
 
     def _parts(self, columns: BarColumns, begin: int, end: int) -> Iterator[Bar]:
@@ -124,11 +139,11 @@ class Tape:
         if cut:
             yield walk.part(columns.bar(whole), length, (0, end - columns.open_time[whole]), tick=self.tick)
 
-    def _first_open(self, interval: str) -> int:
+    def first_open(self, interval: str) -> int:
         """The first open time at which a full candle of that length exists."""
         source = self.fine
-        if self._past is not None and (interval == "1M" or INTERVALS[interval] >= self._past.interval):
-            source = self._past
+        if interval in _LONG and self.past is not None:
+            source = self.past
         opened = _floor(source.first, interval)
         return opened if opened == source.first else _after(opened, interval)
 
