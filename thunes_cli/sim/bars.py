@@ -72,8 +72,12 @@ def guess_flow(open_: int, high: int, low: int, close: int, volume: int) -> Flow
     """Turnover of a candle of which only prices and volume are known: typical price, takers split by its direction."""
     quote = volume * (open_ + high + low + close) // (4 * SCALE)
     share = 55 if close >= open_ else 45
-    trades = 1 + volume * 31 // SCALE % _TRADES_MODULUS if volume else 0
-    return Flow(quote, trades, volume * share // 100, quote * share // 100)
+    return Flow(quote, guess_trades(volume), volume * share // 100, quote * share // 100)
+
+
+def guess_trades(volume: int) -> int:
+    """How many trades a candle is said to have had of which only the volume is known."""
+    return 1 + volume * 31 // SCALE % _TRADES_MODULUS if volume else 0
 
 
 class BarColumns:
@@ -137,6 +141,12 @@ class BarColumns:
         volume = self.volume[index]
         flow = self.flow[index] if self.flow is not None else guess_flow(*prices, volume)
         return Bar(self.open_time[index], *prices, volume, *flow)
+
+    def trade_counts(self, start: int) -> list[int]:
+        """The number of trades of each candle from an index on."""
+        if self.flow is not None:
+            return [flow.trades for flow in self.flow[start:]]
+        return [guess_trades(volume) for volume in self.volume[start:]]
 
     def merged(self, start: int, stop: int, open_time: int) -> Bar:
         """The candles ``start`` to ``stop`` (excluded, after ``start``) as one that opened at a given time."""

@@ -7,6 +7,7 @@ has been stored, and one that could not be stored has not happened.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -15,6 +16,7 @@ from thunes_cli.model import Side
 from thunes_cli.sim.accounts import EMPTY, Holding, InsufficientBalance, Wallet
 from thunes_cli.sim.amounts import EXACT, ZERO, floor, multiply, to_scaled
 from thunes_cli.sim.book import REFILL_MS, Book, Level, highest_price_with_ask, lowest_price_with_bid
+from thunes_cli.sim.commits import Committed
 from thunes_cli.sim.market import Listing, Market
 from thunes_cli.sim.matching import Match, opposite, take_quantity, take_quote, within
 from thunes_cli.sim.orders import OrderRequest, SimOrder, SimTrade
@@ -54,6 +56,8 @@ class Engine:
         self._order_ids, self._trade_ids = store.last_ids()
         self._eaten: dict[str, _Eaten] = {}
         self._walked: dict[str, int] = {}
+        # Told of every change after it was stored and became true.
+        self.listeners: list[Callable[[Committed], None]] = []
 
     def book(self, listing: Listing, now: int) -> Book:
         """What the book still holds."""
@@ -268,6 +272,11 @@ class Engine:
     # --- books and memory ----------------------------------------------------------------------------------------
 
     def _commit(self, orders: list[SimOrder], trades: list[SimTrade], wallet: Wallet) -> None:
+        committed = Committed(
+            tuple((self.open.get((order.symbol, order.order_id)), order) for order in orders),
+            tuple(trades),
+            {asset: (self.balances.get(asset, EMPTY), held) for asset, held in wallet.changed.items()},
+        )
         self.store.apply(Changes(orders, trades, wallet.changed))
         self.balances.update(wallet.changed)
         for order in orders:
@@ -279,6 +288,8 @@ class Engine:
                 self.open.pop(key, None)
         for trade in trades:
             self._trade_ids[trade.symbol] = max(self._trade_ids.get(trade.symbol, 0), trade.trade_id)
+        for listener in self.listeners:
+            listener(committed)
 
     def _eaten_now(self, symbol: str, now: int) -> _Eaten:
         slot = now // REFILL_MS

@@ -15,6 +15,17 @@ DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT")
 _FASTEST = 1_000_000
 _LAST_PORT = 65_535
 _WIDEST = 1_000
+_A_YEAR = 366 * 86_400
+_DECIMALS = (
+    "speed",
+    "spread_bps",
+    "depth_quote",
+    "maker_fee",
+    "taker_fee",
+    "ws_ping_seconds",
+    "ws_pong_seconds",
+    "ws_life_seconds",
+)
 DEFAULT_BALANCES = (("USDT", Decimal(10000)), ("BNB", Decimal(0)))
 
 
@@ -34,6 +45,9 @@ class SimOptions:
         balances: what the account is granted when the directory is made.
         allow_gaps: missing candles are outages of the exchange instead of an error.
         reset: forget what the directory holds. parent_fd: end when this pipe closes.
+        ws_ping_seconds, ws_pong_seconds, ws_life_seconds: how often a WebSocket is pinged, how long its pong may take,
+            how long it lives; wall seconds, the exchange's own unless a test cannot wait for them.
+        ws_queue_bytes: what may wait for a client that reads too slowly, before it is cut.
     """
 
     directory: Path
@@ -54,6 +68,10 @@ class SimOptions:
     allow_gaps: bool = False
     reset: bool = False
     parent_fd: int | None = None
+    ws_ping_seconds: Decimal = Decimal(20)
+    ws_pong_seconds: Decimal = Decimal(60)
+    ws_life_seconds: Decimal = Decimal(86_400)
+    ws_queue_bytes: int = 16 * 1024 * 1024
 
     def check(self) -> None:
         """Refuse values no market can be made of.
@@ -72,6 +90,9 @@ class SimOptions:
         for asset, amount in self.balances:
             _demand(amount.is_finite() and 0 <= amount <= 10**15, f"balance of {asset}", "from 0 to 10^15")
         _demand(bool(self.candles or self.symbols), "symbols", "at least one")
+        for seconds in (self.ws_ping_seconds, self.ws_pong_seconds, self.ws_life_seconds):
+            _demand(seconds.is_finite() and 0 < seconds <= _A_YEAR, "WebSocket times", "positive and at most a year")
+        _demand(self.ws_queue_bytes > 0, "WebSocket queue", "positive")
 
     def to_json(self) -> str:
         """One line of JSON, read back by :meth:`from_json`."""
@@ -85,7 +106,7 @@ class SimOptions:
         raw["candles"] = tuple(Path(each) for each in raw["candles"])
         raw["symbols"] = tuple(raw["symbols"])
         raw["balances"] = tuple((asset, Decimal(amount)) for asset, amount in raw["balances"])
-        for name in ("speed", "spread_bps", "depth_quote", "maker_fee", "taker_fee"):
+        for name in _DECIMALS:
             raw[name] = Decimal(raw[name])
         return cls(**raw)
 
