@@ -115,7 +115,7 @@ def test_gap_may_be_allowed(tmp_path: Path) -> None:
         ("BTCUSDT-7m.csv", HEADER.encode(), "does not begin with a symbol"),
         ("prices.csv", HEADER.encode(), "does not begin with a symbol"),
         ("BTCUSDT-1m.csv.gz", b"not gzip", "damaged"),
-        ("BTCUSDT-1m.csv.gz", gzip.compress((HEADER + "\n".join(GOOD)).encode())[:-12], "damaged"),
+        ("BTCUSDT-1m.csv.gz", gzip.compress((HEADER + "\n".join(GOOD)).encode(), mtime=0)[:-12], "damaged"),
         ("BTCUSDT-1m.zip", b"not a zip", "damaged"),
         ("BTCUSDT-1m.csv", b"\xff\xfe\x00\x01", "damaged"),
         ("BTCUSDT-1m.csv", b'open_time,open,high,low,close,volume\n"1,2\n', "end of data"),
