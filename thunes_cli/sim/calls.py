@@ -40,6 +40,19 @@ class Call:
         return str(self.world.uid)
 
 
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request as it arrived, whatever carried it.
+
+    ``payload`` is the text that must have been signed; None where the connection itself has been authenticated.
+    """
+
+    params: Params
+    address: str
+    api_key: str = ""
+    payload: str | None = ""
+
+
 Answer = Callable[[Call], Any]
 Weight = int | Callable[[Params], int]
 

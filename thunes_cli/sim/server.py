@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from thunes_cli.sim import admin, rest_account, rest_public, rest_trading
-from thunes_cli.sim.calls import Call, Endpoint, Security
+from thunes_cli.sim.calls import Call, Endpoint, Incoming, Security
 from thunes_cli.sim.failure import SimError
 from thunes_cli.sim.params import Params
 from thunes_cli.sim.rejection import ApiError, mandatory
@@ -67,54 +67,68 @@ class RestServer:
 
     def _call(self, request: web.BaseRequest, endpoint: Endpoint, query: str, body: str) -> web.Response:
         world = self._world
-        address, wall = request.remote or "", world.clock.wall_ms()
+        address = request.remote or ""
         world.usage.requests[f"{endpoint.method} {endpoint.path}"] += 1
         try:
             params = Params.parse(query, body)
         except ApiError:
-            world.usage.charge(address, 1, wall)
+            world.usage.charge(address, 1, world.clock.wall_ms())
             raise
+        key = request.headers.get("X-MBX-APIKEY", "")
+        answer, headers = self.perform(endpoint, Incoming(params, address, key, signed_payload(query, body)))
+        return self._reply(address, 200, answer, headers)
+
+    def perform(self, endpoint: Endpoint, incoming: Incoming) -> tuple[Any, dict[str, str]]:
+        """One request, whatever carried it: weighed, allowed, checked, answered; with the headers of its reply.
+
+        Raises:
+            ApiError: what the client is to read instead.
+        """
+        world, params = self._world, incoming.params
+        address, wall = incoming.address, world.clock.wall_ms()
         cost = endpoint.cost(params)
         world.usage.charge(address, cost, wall)
         key = None
         if endpoint.security is not Security.NONE:
-            key = self._known_key(request, endpoint.security)
+            key = self._known_key(incoming, endpoint.security)
         params.check(endpoint.reads, endpoint.required)
         if key is not None:
-            self._check_signature(key, params, query, body)
+            self._check_signature(key, incoming)
         now = world.clock.now()
-        if world.engine.open:
-            for _ in world.engine.advance(now):
-                world.usage.order_filled_later(str(world.uid), wall)
+        world.advance(now)
         call = Call(world=world, params=params, now=now, wall=wall, key=key)
         answer = endpoint.answer(call)
         if endpoint.free_on_success:
             world.usage.refund(address, cost, wall)
-        return self._reply(address, 200, answer, call.headers)
+        return answer, call.headers
 
-    def _known_key(self, request: web.BaseRequest, security: Security) -> ApiKey:
-        sent = request.headers.get("X-MBX-APIKEY", "")
+    def _known_key(self, incoming: Incoming, security: Security) -> ApiKey:
+        sent = incoming.api_key
         if len(sent) != _KEY_LENGTH or not sent.isalnum():
             raise ApiError(-2014, "API-key format invalid.")
         key = self._world.keys.get(sent)
         allowed = (
             key is not None
             and not key.revoked
-            and (not key.ips or request.remote in key.ips)
+            and (not key.ips or incoming.address in key.ips)
             and key.permissions[_PERMISSION[security]]
         )
         if key is None or not allowed:
             raise ApiError(-2015, "Invalid API-key, IP, or permissions for action.")
         return key
 
-    def _check_signature(self, key: ApiKey, params: Params, query: str, body: str) -> None:
+    def _check_signature(self, key: ApiKey, incoming: Incoming) -> None:
+        params = incoming.params
         signature = params.text("signature")
         if not params.text("timestamp"):
             raise mandatory("timestamp")
+        if incoming.payload is None:
+            check_timestamp(params, self._world.clock)
+            return
         if not signature:
             raise mandatory("signature")
         check_timestamp(params, self._world.clock)
-        if not verify(key, signed_payload(query, body), signature):
+        if not verify(key, incoming.payload, signature):
             raise ApiError(-1022, "Signature for this request is not valid.")
 
     def _not_found(self, request: web.BaseRequest) -> web.Response:

@@ -68,6 +68,12 @@ class World:
         """The key that was granted with the account."""
         return next(iter(self.keys.values()))
 
+    def advance(self, now: int) -> None:
+        """Fill the resting orders that the price has reached."""
+        if self.engine.open:
+            for _ in self.engine.advance(now):
+                self.usage.order_filled_later(str(self.uid), self.clock.wall_ms())
+
     def close(self) -> None:
         """Keep market time and close the state."""
         self.clock.stop()
