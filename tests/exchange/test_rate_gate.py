@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from exchange_cases import Time
+from exchange_cases import START, Time
 from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
@@ -17,8 +17,8 @@ from requests.structures import CaseInsensitiveDict
 from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import Clock
 from thunes_cli.exchange.failures import BreakerOpen, RateBanned, RateLimited
-from thunes_cli.exchange.rate_gate import RateGate
-from thunes_cli.ledger.bans import Ban, RateLimits, active_ban, read_ban, read_usage, save_ban
+from thunes_cli.exchange.rate_gate import RateGate, pause_s
+from thunes_cli.ledger.bans import Ban, RateLimits, RateUsage, active_ban, read_ban, read_usage, save_ban
 from thunes_cli.ledger.connection import Ledger
 
 GUESS = RateLimited(429, 60)
@@ -214,3 +214,104 @@ def _gate_for_headers(factory: pytest.TempPathFactory) -> RateGate:
         home = factory.mktemp("headers")
         _GATES.append(RateGate(Journal(Ledger(home / "thunes.db"), home / "audit_trail.jsonl", Clock())))
     return _GATES[0]
+
+
+# -- slowing down ------------------------------------------------------------------------------------------------
+
+LIMIT = 6000
+
+
+def usage_of(weight: int, *, second: float = 0.0) -> RateUsage:
+    return RateUsage(START.replace(second=0) + timedelta(seconds=second), used_weight_1m=weight, limit_1m=LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("weight", "second", "light", "pause"),
+    [
+        pytest.param(0, 10, False, 0, id="nothing used"),
+        pytest.param(4799, 10, False, 0, id="just below 80 %"),
+        pytest.param(4800, 10, False, 0, id="80 %: from here on"),
+        pytest.param(5100, 10, False, 2.5, id="85 %: half a step"),
+        pytest.param(5399, 10, False, 4.99, id="just below 90 %"),
+        pytest.param(5399, 58, False, 2.5, id="never longer than the minute"),
+        pytest.param(5400, 10, False, 50.5, id="90 %: until the minute is over"),
+        pytest.param(9999, 59, False, 1.5, id="beyond the limit"),
+        pytest.param(5400, 10, True, 0, id="light at 90 %"),
+        pytest.param(5879, 10, True, 0, id="light just below 98 %"),
+        pytest.param(5880, 10, True, 50.5, id="light at 98 %"),
+    ],
+)
+def test_reads_wait_before_the_limit(weight: int, second: float, light: bool, pause: float) -> None:  # noqa: FBT001
+    """A little from 80 % on, the rest of the exchange's minute from 90 %; light ones nearly never."""
+    wall = START.replace(second=0) + timedelta(seconds=second)
+
+    assert pause_s(usage_of(weight), wall, light=light) == pytest.approx(pause, abs=0.01)
+
+
+def test_a_new_minute_forgets_the_old_ones_weight() -> None:
+    """The exchange's windows are fixed; and a clock that was set back tells nothing."""
+    full = usage_of(6000, second=59.9)
+
+    assert pause_s(full, START.replace(second=0) + timedelta(seconds=60), light=False) == 0
+    assert pause_s(full, START.replace(second=0) - timedelta(seconds=1), light=False) == 0
+    assert full.weight_at(START.replace(second=0) + timedelta(seconds=60)) == 0
+
+
+@pytest.mark.parametrize("usage", [RateUsage(START), RateUsage(START, 5999), RateUsage(START, None, 6000)], ids=repr)
+def test_without_numbers_nobody_waits(usage: RateUsage) -> None:
+    """What the exchange did not tell holds nothing up."""
+    assert pause_s(usage, START, light=False) == 0
+
+
+@given(weight=st.integers(0, 10**6), second=st.floats(0, 59.999), light=st.booleans())
+def test_nobody_waits_longer_than_the_minute(weight: int, second: float, light: bool) -> None:  # noqa: FBT001
+    """More used never means a shorter wait, and the wait ends with the exchange's minute (and a half second)."""
+    wall = START.replace(second=0) + timedelta(seconds=second)
+
+    pause = pause_s(usage_of(weight), wall, light=light)
+
+    assert 0 <= pause <= 60.5 - second + 0.001
+    assert pause <= pause_s(usage_of(weight + 100), wall, light=light)
+    assert pause >= pause_s(usage_of(weight), wall, light=True)
+
+
+def test_the_gate_waits_and_a_new_process_knows_what_the_last_one_knew(
+    journal: Journal, open_journal: Callable[[], Journal], network_time: Time
+) -> None:
+    """A restart within the minute goes on where the last process was; in the next minute nobody waits."""
+    gate = RateGate(journal)
+    gate.set_limits(RateLimits(LIMIT, 50, None))
+    gate.observe({"X-MBX-USED-WEIGHT-1M": "5500"})
+    gate.record()
+    waited: list[float] = []
+
+    restarted = RateGate(open_journal(), wait=waited.append)
+
+    assert restarted.slow_down(light=True) == 0
+    assert restarted.slow_down() == pytest.approx(60.5)
+    assert waited == [pytest.approx(60.5)]
+    network_time.forward(60)
+    assert restarted.slow_down() == 0
+
+
+def test_a_limit_that_is_near_is_recorded_at_once(gate: RateGate, journal: Journal) -> None:
+    """Other processes must not hear of it five seconds later."""
+    gate.set_limits(RateLimits(LIMIT, 50, None))
+    gate.record()
+    gate.observe({"X-MBX-USED-WEIGHT-1M": "5500"})
+    gate.record()
+    gate.observe({"X-MBX-USED-WEIGHT-1M": "12", "X-MBX-ORDER-COUNT-10S": "50"})
+    gate.record()
+
+    with journal.read() as connection:
+        usage = read_usage(connection)
+    assert usage is not None
+    assert usage.orders_wait_until(journal.clock.wall()) is not None
+
+
+def test_limits_that_are_not_told_stay(gate: RateGate) -> None:
+    """An exchangeInfo without limits does not forget them."""
+    gate.set_limits(RateLimits(LIMIT, 50, 160000))
+    gate.set_limits(RateLimits(None, None, None))
+
+    assert (gate.usage.limit_1m, gate.usage.order_limit_10s, gate.usage.order_limit_1d) == (LIMIT, 50, 160000)
