@@ -207,21 +207,24 @@ def test_a_hanging_read_delays_no_order(
     server.then("/api/v3/ping", hang)
     server.always |= {"/api/v3/order": answer(FULL), "/api/v3/time": answer({"serverTime": 1})}
     guarded.server_time()
-    alone = _seconds(lambda: guarded.place(SELL, timestamp_ms=MARKET_MS))
+
+    def quickest_sale() -> float:
+        return min(_seconds(lambda: guarded.place(SELL, timestamp_ms=MARKET_MS)) for _ in range(7))
 
     def read_until_the_end() -> None:
         with pytest.raises(ExchangeDown):
             guarded.ping()
         journal.close()
 
+    alone = quickest_sale()
     read = threading.Thread(target=read_until_the_end)
     read.start()
     assert server.hanging.wait(10)
-    beside = _seconds(lambda: guarded.place(SELL, timestamp_ms=MARKET_MS))
+    beside = quickest_sale()
     server.over.set()
     read.join()
 
-    assert beside < alone + 0.5  # a lock would have made it a minute
+    assert beside < alone + 0.05  # a lock would have made it a minute
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -299,6 +302,31 @@ def test_the_clock_is_resynced_and_recorded_after_minus_1021(
         guarded.place(SELL, timestamp_ms=MARKET_MS)
     guarded.resync_clock(speed=Decimal(600), samples=1)
     assert clock.anchor == Anchor(START, clock.anchor.market, Decimal(600))
+
+
+def test_near_the_limit_reads_wait_and_orders_do_not(
+    endpoints: Endpoints, credentials: Credentials, journal: Journal, server: LoopbackExchange
+) -> None:
+    """Big reads give way first; the price of what is to be sold and the SELL itself go out at once."""
+    waited: list[float] = []
+    guarded = open_binance(
+        endpoints, credentials, journal, limits=LIMITS, recv_window_ms=5000, timeout_s=2, wait=waited.append
+    )
+    told = [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000}]
+    server.always |= {
+        "/api/v3/exchangeInfo": answer({"symbols": [], "rateLimits": told}, X_MBX_USED_WEIGHT_1M="5500"),
+        "/api/v3/ticker/price": answer({"symbol": "BTCUSDT", "price": "1"}, X_MBX_USED_WEIGHT_1M="5502"),
+        "/api/v3/order": answer(FULL),
+        "/api/v3/openOrders": answer([]),
+    }
+    guarded.symbol_rules(["BTCUSDT"])
+
+    guarded.last_price("BTCUSDT")
+    guarded.place(SELL, timestamp_ms=MARKET_MS)
+    assert waited == []
+    guarded.open_orders("BTCUSDT")
+
+    assert waited == [60.5]
 
 
 def test_used_weight_reaches_the_ledger(guarded: GuardedBinance, server: LoopbackExchange, journal: Journal) -> None:
