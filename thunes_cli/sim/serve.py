@@ -75,7 +75,8 @@ async def _serve(world: World, out: TextIO) -> None:
         loop.add_reader(world.options.parent_fd, _watch_parent, world.options.parent_fd, stop)
     # Bytes that are no HTTP are answered, and not worth a traceback each.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
-    runner = RestServer(world).runner()
+    server = RestServer(world)
+    runner = server.runner()
     await runner.setup()
     try:
         announcement = announce(world, await _listen(world, runner))
@@ -89,6 +90,7 @@ async def _serve(world: World, out: TextIO) -> None:
         finally:
             (world.options.directory / ADDRESS).unlink(missing_ok=True)
     finally:
+        await server.close()
         await runner.cleanup()
 
 

@@ -16,6 +16,7 @@ from thunes_cli.sim.rejection import ApiError, mandatory
 from thunes_cli.sim.signing import check_timestamp, signed_payload, verify
 from thunes_cli.sim.store import ApiKey
 from thunes_cli.sim.world import World
+from thunes_cli.sim.ws_server import SocketServer, is_websocket_path
 
 _LOG = logging.getLogger(__name__)
 _KEY_LENGTH = 64
@@ -30,16 +31,23 @@ class RestServer:
         self._world = world
         tables = (rest_public.ENDPOINTS, rest_trading.ENDPOINTS, rest_account.ENDPOINTS)
         self._endpoints = {(each.method, each.path): each for table in tables for each in table}
+        self._sockets = SocketServer(world, self._endpoints, self.perform)
 
     def runner(self) -> web.ServerRunner:
         """What serves it on a socket."""
         server = web.Server(self.handle, access_log=None)
         return web.ServerRunner(server, shutdown_timeout=1.0)
 
+    async def close(self) -> None:
+        """End the WebSocket connections, which would not end by themselves."""
+        await self._sockets.close()
+
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request, whatever it holds; never raises for what a client sends."""
         path, _, query = request.raw_path.partition("?")
         address = request.remote or ""
+        if is_websocket_path(path):
+            return await self._serve_socket(request, path, query)
         try:
             body = (await request.read()).decode("utf-8", "surrogateescape")
         except web.HTTPRequestEntityTooLarge:
@@ -55,6 +63,12 @@ class RestServer:
             _LOG.exception("a request failed: %s %s", request.method, path)
             return self._reply(address, 500, {"code": -1001, "msg": _INTERNAL})
 
+    async def _serve_socket(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+        try:
+            return await self._sockets.serve(request, path, query)
+        except ApiError as error:
+            return self._reply(request.remote or "", error.status, error.body())
+
     def _route(self, request: web.BaseRequest, path: str, query: str, body: str) -> web.Response:
         address = request.remote or ""
         endpoint = self._endpoints.get((request.method, path))
@@ -62,7 +76,9 @@ class RestServer:
             return self._call(request, endpoint, query, "" if request.method == "GET" else body)
         own = admin.ROUTES.get((request.method, path))
         if own is not None:
-            return self._reply(address, 200, own(self._world, body))
+            answer = own(self._world, body)
+            self._sockets.look_again()
+            return self._reply(address, 200, answer)
         return self._not_found(request)
 
     def _call(self, request: web.BaseRequest, endpoint: Endpoint, query: str, body: str) -> web.Response:

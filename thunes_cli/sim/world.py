@@ -26,6 +26,7 @@ from thunes_cli.sim.symbols import spec_of
 from thunes_cli.sim.synthetic import FINE_DAYS, SYNTHETIC_VERSION, synthetic_tape
 from thunes_cli.sim.tape import Tape
 from thunes_cli.sim.weights import Usage
+from thunes_cli.sim.ws_connections import Connections
 
 DATABASE = "exchange.db"
 # Where a synthetic market begins that is not tied to today: a Monday, so that runs can be repeated.
@@ -61,6 +62,7 @@ class World:
     keys: dict[str, ApiKey]
     uid: int
     usage: Usage = field(default_factory=Usage)
+    connections: Connections = field(default_factory=Connections)
     instance: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
