@@ -66,7 +66,7 @@ def killswitch_activate(
     Never asks anything, and needs neither daemon nor settings nor network. An order that has left already is not
     called back. It stays active, through restarts and midnights, until it is deactivated.
     """
-    why = reason.strip() or NO_REASON
+    why = " ".join(reason.split()) or NO_REASON
     if dry_run:
         view = read_book(call, _view)
         return _plan(["activate the kill switch: entries stop in every process"], nothing=view.standing.switch.active)

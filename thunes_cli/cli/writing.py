@@ -69,12 +69,12 @@ def _drained(journal: Journal) -> tuple[Problem, ...]:
 
 
 def reason_given(reason: str) -> str:
-    """A reason that says something.
+    """A reason that says something, on one line.
 
     Raises:
         UsageFault: it does not (2).
     """
-    text = reason.strip()
+    text = " ".join(reason.split())
     if not text:
         raise UsageFault("--reason is empty", hint='say why, it goes to the trail: --reason "..."')
     return text
