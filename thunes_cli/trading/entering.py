@@ -75,10 +75,12 @@ class Entries:
                     assert quote.rules is not None, "the rules refuse a symbol without rules"
                     order = self._intend(change, signal, quote.rules, amount)
                 _write_down(change, signal, decision, order.client_order_id if order else None)
-                return Entry(decision, order)
         except sqlite3.IntegrityError:
             # Another process took the symbol between our reading and our writing: its order stands.
             return Entry(Decision(approved=False, reason=Rejection.DUPLICATE))
+        if order is None and change.recorded:
+            self._journal.drain()  # nothing follows that would
+        return Entry(decision, order)
 
     def _amount(self, quote: Quote) -> tuple[Decimal, str | None]:
         if quote.rules is None or not quote.rules.tradable:
