@@ -10,16 +10,21 @@ from dataclasses import dataclass
 class Head:
     """``seq``/``hash``: the newest record made. ``durable_*``: the newest one known to be in the file.
 
-    ``durable_length`` is the file's length in bytes up to there, ``durable_last_bytes`` the length of its last line.
+    ``durable_length`` is the length in bytes, up to there, of the file that is ``segment``; ``durable_last_bytes`` the
+    length of its last line. ``problem``: why the file cannot be written now. ``tampered``: what was found changed
+    behind the end. ``signer``: the public key announced last.
     """
 
     seq: int
     hash: str
+    segment: int
     durable_seq: int
     durable_hash: str
     durable_length: int
     durable_last_bytes: int
     problem: str | None
+    tampered: str | None
+    signer: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,14 @@ def read_head(connection: sqlite3.Connection) -> Head:
     return Head(
         seq=row["seq"],
         hash=row["hash"],
+        segment=row["segment"],
         durable_seq=row["durable_seq"],
         durable_hash=row["durable_hash"],
         durable_length=row["durable_length"],
         durable_last_bytes=row["durable_last_bytes"],
         problem=row["problem"],
+        tampered=row["tampered"],
+        signer=row["signer"],
     )
 
 
@@ -76,3 +84,13 @@ def advance(connection: sqlite3.Connection, *, seq: int, line_hash: str, length:
 def save_problem(connection: sqlite3.Connection, problem: str | None, *, at_wall: str) -> None:
     """Remember why the file cannot be written, for every process; None clears it."""
     connection.execute("UPDATE audit_head SET problem = ?, problem_wall = ?", (problem, problem and at_wall))
+
+
+def save_tampered(connection: sqlite3.Connection, what: str | None) -> None:
+    """Remember that older bytes of the trail are not what they were; None: they are again."""
+    connection.execute("UPDATE audit_head SET tampered = ?", (what,))
+
+
+def save_signer(connection: sqlite3.Connection, public_key: str) -> None:
+    """Remember the public key that the trail announced."""
+    connection.execute("UPDATE audit_head SET signer = ?", (public_key,))
