@@ -41,6 +41,10 @@ def cases(home: Path) -> list[Case]:
         "thunes orders list --since all --json": (*here, "orders", "list", "--since", "all", "--json"),
         "thunes pnl --json": (*here, "pnl", "--json"),
         "thunes pnl --since all --json": (*here, "pnl", "--since", "all", "--json"),
+        "thunes killswitch status": (*here, "killswitch", "status"),
+        "thunes killswitch status --json": (*here, "killswitch", "status", "--json"),
+        "thunes breaker status": (*here, "breaker", "status"),
+        "thunes breaker status --json": (*here, "breaker", "status", "--json"),
         "thunes explain position:7 --json": (*here, "explain", "position:7", "--json"),
     }
     bare = Case("python -c pass", (sys.executable, "-c", "pass"))

@@ -37,6 +37,12 @@ LOOKING = [
     ("positions", "list"),
     ("orders", "list", "--json"),
     ("pnl", "--json"),
+    ("killswitch", "status", "--json"),
+    ("killswitch", "status"),
+    ("killswitch", "history", "--json"),
+    ("breaker", "status", "--json"),
+    ("breaker", "status"),
+    ("breaker", "history", "--json"),
     ("explain", "1", "--json"),
 ]
 
@@ -63,3 +69,11 @@ def test_nothing_heavy_with_a_past(bot: BotHome, arguments: tuple[str, ...]) -> 
 
     assert code in {0, 3}
     assert not modules & HEAVY
+
+
+def test_stopping_entries_is_quick(bot: BotHome) -> None:
+    """Its record is hashed; nothing else that is heavy stands between the operator and the kill switch."""
+    code, modules = modules_after("killswitch", "activate", "--reason", "flash crash", home=str(bot.path))
+
+    assert code == 0
+    assert modules & HEAVY <= {"hashlib"}
