@@ -12,7 +12,6 @@ from thunes_cli.cli.reading import Book
 from thunes_cli.clock import to_text
 from thunes_cli.ledger import bans, breakers, known
 from thunes_cli.ledger.breakers import BreakerState, BreakerStatus
-from thunes_cli.ledger.view_health import breaker_limits
 from thunes_cli.ops.spans import span
 from thunes_cli.process import boot_id
 
@@ -44,7 +43,7 @@ def read_wire(book: Book) -> WireView:
     connection, wall = book.connection, book.wall
     recorded = known.read_known(connection, known.LIMITS)
     values: Mapping[str, Any] = recorded[0] if recorded is not None else {}
-    limits = breaker_limits(values)
+    limits = breakers.recorded_limits(values)
     monotonic, boot = time.monotonic(), boot_id()
     ban = bans.active_ban(connection, wall=wall, monotonic=monotonic, boot=boot)
     return WireView(

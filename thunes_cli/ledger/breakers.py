@@ -9,8 +9,10 @@ from __future__ import annotations
 import enum
 import sqlite3
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from thunes_cli.clock import from_text, to_text
 from thunes_cli.ledger.controls import Transition, read_transitions
@@ -36,6 +38,16 @@ class BreakerLimits:
     fail_max: int = 5
     window_s: float = 60.0
     reset_s: float = 60.0
+
+
+def recorded_limits(limits: Mapping[str, Any]) -> BreakerLimits:
+    """The settings in force, as the daemon recorded them; the defaults before it ever did."""
+    usual = BreakerLimits()
+    return BreakerLimits(
+        fail_max=int(limits.get("breaker_fail_max", usual.fail_max)),
+        window_s=float(limits.get("breaker_window_seconds", usual.window_s)),
+        reset_s=float(limits.get("breaker_reset_seconds", usual.reset_s)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def read_health(connection: sqlite3.Connection, *, now: datetime, wall: datetime
         jobs=tuple(last_runs(connection)),
         kill_switch=controls.read_kill_switch(connection),
         frozen=tuple(controls.frozen_symbols(connection).values()),
-        breaker=breakers.breaker_status(connection, wall, limits=breaker_limits(values)),
+        breaker=breakers.breaker_status(connection, wall, limits=breakers.recorded_limits(values)),
         ban=ban,
         ban_left_s=ban.left_s(wall=wall, monotonic=monotonic, boot=boot) if ban is not None else 0.0,
         limits=values,
@@ -88,16 +88,6 @@ def read_health(connection: sqlite3.Connection, *, now: datetime, wall: datetime
         reconciled=_last_reconcile(connection),
         audit_head=outbox.read_head(connection),
         audit_outbox=outbox.outbox_size(connection),
-    )
-
-
-def breaker_limits(limits: Mapping[str, Any]) -> breakers.BreakerLimits:
-    """The breaker's settings as the daemon recorded them, or the defaults."""
-    usual = breakers.BreakerLimits()
-    return breakers.BreakerLimits(
-        fail_max=int(limits.get("breaker_fail_max", usual.fail_max)),
-        window_s=float(limits.get("breaker_window_seconds", usual.window_s)),
-        reset_s=float(limits.get("breaker_reset_seconds", usual.reset_s)),
     )
 
 
