@@ -82,5 +82,9 @@ class MarketClock:
         """Wall time in epoch ms, for the windows and signatures that live in network time."""
         return self._wall_ns() // _NANOSECONDS_PER_MS
 
+    def served_ms(self) -> int:
+        """Wall ms since this process began to serve: what a client's own clock may have run since it was set."""
+        return max(self._wall_ns() - self._base_wall, 0) // _NANOSECONDS_PER_MS
+
     def _clip(self, moment: int) -> int:
         return moment if self.end is None else min(moment, self.end)

@@ -44,7 +44,8 @@ def check_timestamp(params: Params, clock: MarketClock) -> None:
 
     At speed 1 the published rule: no more than a second ahead, no older than recvWindow. On a market that is sped up
     or stepped an honest client cannot know the time that well: any market time since the start is good, up to a
-    second of wall time ahead, and so is wall time within recvWindow.
+    second of wall time ahead, and so is wall time within recvWindow. A client that set its clock by a market that
+    stands still is as far ahead as its clock has run since.
 
     Raises:
         ApiError: −1102, −1100 or −1021.
@@ -76,7 +77,7 @@ def _check_strictly(timestamp: int, window: Decimal, now: int) -> None:
 
 
 def _check_leniently(timestamp: int, window: Decimal, clock: MarketClock, now: int) -> None:
-    if clock.start <= timestamp <= now + _AHEAD_MS * max(Decimal(1), clock.speed):
+    if clock.start <= timestamp <= now + _AHEAD_MS * max(Decimal(1), clock.speed) + clock.served_ms():
         return
     if abs(clock.wall_ms() - timestamp) <= window:
         return
