@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from thunes_cli.sim import admin, rest_account, rest_public, rest_trading
+from thunes_cli.sim import admin, rest_account, rest_history, rest_public, rest_trading
 from thunes_cli.sim.calls import Call, Endpoint, Incoming, Security
 from thunes_cli.sim.failure import SimError
 from thunes_cli.sim.params import Params
@@ -29,7 +29,7 @@ class RestServer:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        tables = (rest_public.ENDPOINTS, rest_trading.ENDPOINTS, rest_account.ENDPOINTS)
+        tables = (rest_public.ENDPOINTS, rest_history.ENDPOINTS, rest_trading.ENDPOINTS, rest_account.ENDPOINTS)
         self._endpoints = {(each.method, each.path): each for table in tables for each in table}
         self._sockets = SocketServer(world, self._endpoints, self.perform)
 

@@ -17,7 +17,6 @@ from thunes_cli.sim.streams_books import (
     PartialDepthTopic,
     TickerTopic,
 )
-from thunes_cli.sim.streams_prints import Prints, prints_a_candle
 from thunes_cli.sim.streams_topics import (
     AveragePriceTopic,
     KlineTopic,
@@ -45,15 +44,14 @@ class Topics:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._prints: dict[str, Prints] = {}
         engine = world.engine
         self._kinds: dict[str, Make] = {
             "trade": self._trades(events.trade),
             "aggTrade": self._trades(events.aggregate_trade),
             "bookTicker": lambda name, listing, _: BookTickerTopic(name, listing, engine),
             "miniTicker": lambda name, listing, _: MiniTickerTopic(name, [listing], as_array=False),
-            "ticker": lambda name, listing, _: TickerTopic(name, listing, engine, prints=self._of(listing)),
-            "avgPrice": lambda name, listing, _: AveragePriceTopic(name, listing, self._of(listing)),
+            "ticker": lambda name, listing, _: TickerTopic(name, listing, engine, prints=world.prints(listing)),
+            "avgPrice": lambda name, listing, _: AveragePriceTopic(name, listing, world.prints(listing)),
             "depth": lambda name, listing, now: DepthTopic(name, listing, engine, now),
             "depth@100ms": lambda name, listing, now: FastDepthTopic(name, listing, engine, now),
         }
@@ -77,19 +75,14 @@ class Topics:
             return None
         return make(name, listing, now)
 
-    def _of(self, listing: Listing) -> Prints:
-        symbol = listing.spec.symbol
-        if symbol not in self._prints:
-            most = prints_a_candle(self._world.clock, listing.tape.interval)
-            self._prints[symbol] = Prints(listing.tape, most=most, step=listing.spec.scaled_step)
-        return self._prints[symbol]
-
     def _trades(self, shape: Callable[..., object]) -> Make:
-        return lambda name, listing, now: TradeTopic(name, listing, self._of(listing), now, shape=shape)
+        prints = self._world.prints
+        return lambda name, listing, now: TradeTopic(name, listing, prints(listing), now, shape=shape)
 
     def _klines(self, interval: str) -> Make:
         topic = SecondKlineTopic if interval == "1s" else KlineTopic
-        return lambda name, listing, now: topic(name, listing, interval, self._of(listing), now)
+        prints = self._world.prints
+        return lambda name, listing, now: topic(name, listing, interval, prints(listing), now)
 
     def _levels(self, topic: type[PartialDepthTopic], levels: int) -> Make:
         return lambda name, listing, _: topic(name, listing, self._world.engine, levels=levels)

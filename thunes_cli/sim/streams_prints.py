@@ -14,6 +14,7 @@ then skipped, quantities add up.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple
@@ -86,17 +87,37 @@ class Prints:
             index += 1
             self._tape.reach(bar.open_time + interval)
 
-    def latest(self, moment: int) -> Print | None:
-        """The last trade up to an instant; None before the first."""
+    def before(self, moment: int) -> Iterator[Print]:
+        """The trades up to an instant, newest first."""
         self._tape.reach(moment)
         fine = self._tape.fine
         for index in range(fine.index_at(moment), -1, -1):
             bar = fine.bar(index)
             count = min(bar.trades, self._most)
-            number = count * min(moment - bar.open_time + 1, fine.interval) // fine.interval
-            if number:
-                return self._print(bar, index, number - 1, count)
-        return None
+            happened = count * min(moment - bar.open_time + 1, fine.interval) // fine.interval
+            for number in range(happened - 1, -1, -1):
+                yield self._print(bar, index, number, count)
+
+    def from_id(self, number: int, now: int) -> Iterator[Print]:
+        """The trades with an id or a later one, oldest first, as far as an instant."""
+        self._tape.reach(now)
+        fine = self._tape.fine
+        newest = fine.index_at(now)
+        if newest < 0:
+            return
+        self._counts(newest)
+        index = bisect_left(self._counted, number)
+        if index > newest:
+            return
+        for each in self.since(fine.open_time[index] - 1):
+            if each.time > now:
+                return
+            if each.last >= number:
+                yield each
+
+    def latest(self, moment: int) -> Print | None:
+        """The last trade up to an instant; None before the first."""
+        return next(self.before(moment), None)
 
     def _print(self, bar: Bar, index: int, number: int, count: int) -> Print:
         interval = self._tape.interval

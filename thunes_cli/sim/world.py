@@ -22,6 +22,7 @@ from thunes_cli.sim.market_clock import MarketClock
 from thunes_cli.sim.options import SimOptions
 from thunes_cli.sim.settlement import Fees
 from thunes_cli.sim.store import ApiKey, Changes, Store
+from thunes_cli.sim.streams_prints import Prints, prints_a_candle
 from thunes_cli.sim.symbols import spec_of
 from thunes_cli.sim.synthetic import FINE_DAYS, SYNTHETIC_VERSION, synthetic_tape
 from thunes_cli.sim.tape import Tape
@@ -64,11 +65,20 @@ class World:
     usage: Usage = field(default_factory=Usage)
     connections: Connections = field(default_factory=Connections)
     instance: str = field(default_factory=lambda: secrets.token_hex(8))
+    _prints: dict[str, Prints] = field(default_factory=dict)
 
     @property
     def first_key(self) -> ApiKey:
         """The key that was granted with the account."""
         return next(iter(self.keys.values()))
+
+    def prints(self, listing: Listing) -> Prints:
+        """The market's trades of a symbol: the same ones for REST and for every stream."""
+        symbol = listing.spec.symbol
+        if symbol not in self._prints:
+            most = prints_a_candle(self.clock, listing.tape.interval)
+            self._prints[symbol] = Prints(listing.tape, most=most, step=listing.spec.scaled_step)
+        return self._prints[symbol]
 
     def advance(self, now: int) -> None:
         """Fill the resting orders that the price has reached."""
