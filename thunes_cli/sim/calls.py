@@ -45,12 +45,14 @@ class Incoming:
     """A request as it arrived, whatever carried it.
 
     ``payload`` is the text that must have been signed; None where the connection itself has been authenticated.
+    ``unit`` is what times in the answer are multiplied by.
     """
 
     params: Params
     address: str
     api_key: str = ""
     payload: str | None = ""
+    unit: int = 1
 
 
 Answer = Callable[[Call], Any]

@@ -15,12 +15,14 @@ from thunes_cli.sim.params import Params
 from thunes_cli.sim.rejection import ApiError, mandatory
 from thunes_cli.sim.signing import check_timestamp, signed_payload, verify
 from thunes_cli.sim.store import ApiKey
+from thunes_cli.sim.time_unit import in_unit, parse_unit
 from thunes_cli.sim.world import World
 from thunes_cli.sim.ws_server import SocketServer, is_websocket_path
 
 _LOG = logging.getLogger(__name__)
 _KEY_LENGTH = 64
 _PERMISSION = {Security.USER_DATA: "enableReading", Security.TRADE: "enableSpotAndMarginTrading"}
+_IN_UNITS = "/api/"  # the wallet's paths know no unit
 _INTERNAL = "Internal error; unable to process your request. Please try again."
 
 
@@ -86,12 +88,13 @@ class RestServer:
         address = request.remote or ""
         world.usage.requests[f"{endpoint.method} {endpoint.path}"] += 1
         try:
+            unit = parse_unit(request.headers.get("X-MBX-TIME-UNIT"))
             params = Params.parse(query, body)
         except ApiError:
             world.usage.charge(address, 1, world.clock.wall_ms())
             raise
         key = request.headers.get("X-MBX-APIKEY", "")
-        answer, headers = self.perform(endpoint, Incoming(params, address, key, signed_payload(query, body)))
+        answer, headers = self.perform(endpoint, Incoming(params, address, key, signed_payload(query, body), unit))
         return self._reply(address, 200, answer, headers)
 
     def perform(self, endpoint: Endpoint, incoming: Incoming) -> tuple[Any, dict[str, str]]:
@@ -116,6 +119,8 @@ class RestServer:
         answer = endpoint.answer(call)
         if endpoint.free_on_success:
             world.usage.refund(address, cost, wall)
+        if endpoint.path.startswith(_IN_UNITS):
+            answer = in_unit(answer, incoming.unit)
         return answer, call.headers
 
     def _known_key(self, incoming: Incoming, security: Security) -> ApiKey:

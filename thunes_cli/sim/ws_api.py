@@ -91,8 +91,8 @@ class ApiSession:
         payload = "&".join(f"{name}={params[name]}" for name in sorted(params) if name != "signature")
         api_key = params.pop("apiKey", None)
         if api_key is None and self._logged_on is not None:
-            return Incoming(Params(params), self._address, self._logged_on[0], payload=None)
-        return Incoming(Params(params), self._address, api_key or "", payload)
+            return Incoming(Params(params), self._address, self._logged_on[0], None, self._connection.unit)
+        return Incoming(Params(params), self._address, api_key or "", payload, self._connection.unit)
 
     def _error(self, error: ApiError) -> dict[str, Any]:
         shown = error.body()

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from thunes_cli.sim.calls import Endpoint
 from thunes_cli.sim.rejection import ApiError
-from thunes_cli.sim.streams_message import MICROSECOND, MILLISECOND
 from thunes_cli.sim.streams_pulse import Pulse
+from thunes_cli.sim.time_unit import parse_unit
 from thunes_cli.sim.user_data import UserData
 from thunes_cli.sim.weights import FixedWindow
 from thunes_cli.sim.world import World
@@ -31,7 +31,6 @@ from thunes_cli.sim.ws_methods import methods
 API_PATH = "/ws-api/v3"
 _CONNECT_WEIGHT = 2
 _CLOSE_SECONDS = 1.0
-_UNITS = {"MILLISECOND": MILLISECOND, "MICROSECOND": MICROSECOND}
 
 
 def is_websocket_path(path: str) -> bool:
@@ -69,7 +68,7 @@ class SocketServer:
         """
         address = request.remote or ""
         asked = parse_qs(query, keep_blank_values=True)
-        unit = _unit(asked)
+        unit = parse_unit(asked.get("timeUnit", [None])[-1])
         self._admit(address)
         socket = web.WebSocketResponse(
             autoping=False, compress=False, timeout=_CLOSE_SECONDS, max_msg_size=MOST_MESSAGE_BYTES
@@ -114,10 +113,3 @@ class SocketServer:
         combined = path.startswith("/stream")
         named = "/".join(asked.get("streams", [])) if combined else unquote(path.removeprefix("/ws"))
         session.open([name for name in named.split("/") if name], combined=combined)
-
-
-def _unit(asked: dict[str, list[str]]) -> int:
-    unit = _UNITS.get(asked.get("timeUnit", ["MILLISECOND"])[-1].upper())
-    if unit is None:
-        raise ApiError(-1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
-    return unit
