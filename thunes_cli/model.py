@@ -73,6 +73,19 @@ class ExitReason(enum.StrEnum):
     OPERATOR = "operator"
 
 
+class FillSource(enum.StrEnum):
+    """Where a fill comes from: a trade of ours, or the operator's word about coins that no order of ours moved.
+
+    ADOPTED: coins of the account become ours at a stated cost. MANUAL: coins of ours left otherwise, at a stated
+    price. RESET: coins that a wiped exchange no longer has.
+    """
+
+    EXCHANGE = "exchange"
+    ADOPTED = "adopted"
+    MANUAL = "manual"
+    RESET = "reset"
+
+
 class PositionStatus(enum.StrEnum):
     """OPEN while something is held."""
 
@@ -272,7 +285,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """A trade of ours, booked. ``fee_quote`` is the fee valued in the quote asset at the time of the trade."""
+    """A trade of ours, booked. ``fee_quote`` is the fee valued in the quote asset at the time of the trade.
+
+    A fill of another ``source`` moved coins between us and the rest of the account, and no money: its ``trade_id`` is
+    negative, ``after_trade`` the trade it follows.
+    """
 
     id: int
     exchange_epoch: int
@@ -290,6 +307,8 @@ class Fill:
     fee_valued: str
     realized: Decimal
     traded_at: datetime
+    source: FillSource = FillSource.EXCHANGE
+    after_trade: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

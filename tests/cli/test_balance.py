@@ -13,8 +13,8 @@ import pytest
 from bot_home import BotHome, names, thunes
 
 from thunes_cli.cli.balance import compare
+from thunes_cli.ledger.baseline import save_baseline
 from thunes_cli.ledger.identity import read_identity
-from thunes_cli.ledger.known import save_baseline
 from thunes_cli.ledger.view_holdings import HoldingRows, read_holdings
 from thunes_cli.model import Account, Balance
 
@@ -81,7 +81,7 @@ def test_deposits_belong_to_the_baseline(bound: BotHome) -> None:
     with bound.journal.change() as change:
         change.connection.execute(
             "INSERT INTO flows (exchange_epoch, asset, quantity, kind, reason, actor, at)"
-            " VALUES (1, 'USDT', '50', 'deposit', 'more', 'op', '2026-03-10T12:00:00.000Z')"
+            " VALUES (1, 'USDT', '50', 'accepted', 'more', 'op', '2026-03-10T12:00:00.000Z')"
         )
 
     (usdt,) = compare(account(USDT="150"), holdings(bound), asset="USDT")

@@ -12,8 +12,8 @@ from trading_room import Room, assemble
 from thunes_cli.audit.journal import Journal
 from thunes_cli.errors import AuthError, ConfigError, LedgerCorrupt, OtherAccount
 from thunes_cli.exchange.failures import AuthFailed, ExchangeDown
+from thunes_cli.ledger.baseline import read_baseline
 from thunes_cli.ledger.identity import read_identity
-from thunes_cli.ledger.known import read_baseline
 from thunes_cli.model import Account, Mode
 from thunes_cli.trading.gate import Stopped
 

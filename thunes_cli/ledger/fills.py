@@ -1,4 +1,8 @@
-"""Fills in the ledger, keyed by (exchange epoch, symbol, trade id): the same trade is never booked twice."""
+"""Fills in the ledger, keyed by (exchange epoch, symbol, trade id): the same trade is never booked twice.
+
+Besides trades there are rows for coins that the operator's word moved between us and the rest of the account; see
+:class:`thunes_cli.model.FillSource`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from thunes_cli.clock import from_text, to_text
-from thunes_cli.model import Fill, Order, Side, Trade, plain
+from thunes_cli.model import Fill, FillSource, Order, Side, Trade, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ def _fill(row: sqlite3.Row) -> Fill:
         fee_valued=row["fee_valued"],
         realized=Decimal(row["realized"]),
         traded_at=from_text(row["traded_at"]),
+        source=FillSource(row["source"]),
+        after_trade=row["after_trade"],
     )
 
 
@@ -70,6 +76,45 @@ def insert_fill(
     return cursor.rowcount == 1
 
 
+def insert_word(
+    connection: sqlite3.Connection,
+    order: Order,
+    *,
+    position_id: int,
+    source: FillSource,
+    quantity: Decimal,
+    price: Decimal,
+    quote_quantity: Decimal,
+    at: datetime,
+) -> int:
+    """Book coins that moved by the operator's word, after every fill the position has so far; returns its trade id.
+
+    No money moved and no fee was paid. ``realized`` is set by the fold that follows.
+    """
+    row = connection.execute(
+        "INSERT INTO fills (exchange_epoch, symbol, trade_id, order_id, position_id, side, price, quantity,"
+        " quote_quantity, fee, fee_asset, fee_quote, fee_valued, realized, traded_at, booked_at, source, after_trade)"
+        " SELECT :epoch, :symbol, min(-1, coalesce(min(trade_id), 0) - 1), :order, :position, :side, :price, :quantity,"
+        " :quote_quantity, '0', :quote, '0', 'exact', '0', :at, :at, :source,"
+        " (SELECT coalesce(max(trade_id), 0) FROM fills WHERE position_id = :position AND source = 'exchange')"
+        " FROM fills WHERE exchange_epoch = :epoch AND symbol = :symbol RETURNING trade_id",
+        {
+            "epoch": order.exchange_epoch,
+            "symbol": order.symbol,
+            "order": order.id,
+            "position": position_id,
+            "side": order.side,
+            "price": plain(price),
+            "quantity": plain(quantity),
+            "quote_quantity": plain(quote_quantity),
+            "quote": order.quote,
+            "at": to_text(at),
+            "source": source,
+        },
+    ).fetchone()
+    return int(row["trade_id"])
+
+
 def fills_of_position(connection: sqlite3.Connection, position_id: int) -> list[Fill]:
     """A position's fills in the order of their trade ids."""
     rows = connection.execute("SELECT * FROM fills WHERE position_id = ? ORDER BY trade_id", (position_id,)).fetchall()
@@ -99,6 +144,53 @@ def all_fills(connection: sqlite3.Connection, *, exchange_epoch: int | None = No
 def save_realized(connection: sqlite3.Connection, fill_id: int, realized: Decimal) -> None:
     """Store what a fill realised (quote, net of its fee), as the fold computed it."""
     connection.execute("UPDATE fills SET realized = ? WHERE id = ?", (plain(realized), fill_id))
+
+
+def find_fill(connection: sqlite3.Connection, symbol: str, trade_id: int, *, exchange_epoch: int) -> Fill | None:
+    """The fill of that trade, of whichever order."""
+    row = connection.execute(
+        "SELECT * FROM fills WHERE exchange_epoch = ? AND symbol = ? AND trade_id = ?",
+        (exchange_epoch, symbol, trade_id),
+    ).fetchone()
+    return None if row is None else _fill(row)
+
+
+def fills_valued_roughly(connection: sqlite3.Connection, *, limit: int) -> list[Fill]:
+    """Fills whose fee could not be valued at the price of the time, newest first."""
+    rows = connection.execute(
+        "SELECT * FROM fills WHERE fee_valued IN ('last_known', 'unknown') ORDER BY id DESC LIMIT ?", (limit,)
+    ).fetchall()
+    return [_fill(row) for row in rows]
+
+
+def correct_fee_value(connection: sqlite3.Connection, fill: Fill, fee: FeeValue) -> bool:
+    """Replace a rough value once; False when somebody was quicker."""
+    cursor = connection.execute(
+        "UPDATE fills SET fee_quote = ?, fee_valued = ? WHERE id = ? AND fee_valued IN ('last_known', 'unknown')",
+        (plain(fee.quote), fee.how, fill.id),
+    )
+    return cursor.rowcount == 1
+
+
+def correct_fee(connection: sqlite3.Connection, fill: Fill, trade: Trade, fee: FeeValue) -> bool:
+    """Replace a fee by what the exchange says it took; False when it is so already."""
+    cursor = connection.execute(
+        "UPDATE fills SET fee = :fee, fee_asset = :asset, fee_quote = :value, fee_valued = :how"
+        " WHERE id = :id AND (fee <> :fee OR fee_asset <> :asset)",
+        {
+            "fee": plain(trade.commission),
+            "asset": trade.commission_asset,
+            "value": plain(fee.quote),
+            "how": fee.how,
+            "id": fill.id,
+        },
+    )
+    return cursor.rowcount == 1
+
+
+def move_fills(connection: sqlite3.Connection, order_id: int, *, exchange_epoch: int) -> None:
+    """An order's fills belong to another life of the exchange."""
+    connection.execute("UPDATE fills SET exchange_epoch = ? WHERE order_id = ?", (exchange_epoch, order_id))
 
 
 def last_fill_id(connection: sqlite3.Connection) -> int:

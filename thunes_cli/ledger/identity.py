@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -72,12 +73,55 @@ def read_identity(connection: sqlite3.Connection) -> Identity:
     )
 
 
+def read_epochs(connection: sqlite3.Connection) -> frozenset[str]:
+    """Every epoch of this home's client ids, earlier ones included."""
+    return frozenset(row["epoch"] for row in connection.execute("SELECT epoch FROM epochs"))
+
+
+def read_next_order(connection: sqlite3.Connection) -> int:
+    """The number the next client order id will carry."""
+    return int(connection.execute("SELECT next_order FROM identity").fetchone()[0])
+
+
+def begin_exchange_epoch(connection: sqlite3.Connection) -> int:
+    """The exchange was wiped: what follows belongs to another life of it; returns its number."""
+    row = connection.execute(
+        "UPDATE identity SET exchange_epoch = exchange_epoch + 1 RETURNING exchange_epoch"
+    ).fetchone()
+    return int(row["exchange_epoch"])
+
+
+def take_over_instance(connection: sqlite3.Connection, instance: str, *, epochs: Iterable[str], wall: datetime) -> str:
+    """Become an instance whose ledger is lost: its epochs are known from now on, ours is a new one, returned."""
+    fresh = draw(EPOCH_LENGTH)
+    seen = set(epochs) | read_epochs(connection)
+    while fresh in seen:
+        fresh = draw(EPOCH_LENGTH)
+    connection.executemany(
+        "INSERT INTO epochs (epoch, drawn_wall, why) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [*((epoch, to_text(wall), "found") for epoch in sorted(epochs)), (fresh, to_text(wall), "rebuild")],
+    )
+    connection.execute("UPDATE identity SET instance = ?, epoch = ?", (instance, fresh))
+    return fresh
+
+
+def skip_order_numbers(connection: sqlite3.Connection, *, past: int) -> None:
+    """Never use a number up to and including ``past`` (again)."""
+    connection.execute("UPDATE identity SET next_order = max(next_order, ?)", (past + 1,))
+
+
 def take_client_order_id(connection: sqlite3.Connection, side: Side) -> ClientOrderId:
     """The next client order id; its number is never used again, even when the transaction's order is not sent."""
     row = connection.execute(
         "UPDATE identity SET next_order = next_order + 1 RETURNING instance, epoch, next_order - 1 AS n"
     ).fetchone()
     return ClientOrderId(f"th{row['instance']}{row['epoch']}-{side[0]}-{row['n']}")
+
+
+def take_word_id(connection: sqlite3.Connection, word: str) -> ClientOrderId:
+    """An id for coins that moved by the operator's word; it is no client order id and never goes to the exchange."""
+    row = connection.execute("UPDATE identity SET next_order = next_order + 1 RETURNING next_order - 1 AS n").fetchone()
+    return ClientOrderId(f"{word}-{row['n']}")
 
 
 def save_anchor(connection: sqlite3.Connection, anchor: Anchor) -> None:

@@ -1,4 +1,4 @@
-"""What a daemon found true and other commands repeat without settings or network: limits, feed, prices, baseline."""
+"""What a daemon found true and other commands repeat without settings or network: limits, feed, symbols, prices."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 from thunes_cli.clock import from_text, to_text
-from thunes_cli.model import Balance, plain
+from thunes_cli.model import plain
 
 LIMITS = "limits"
 FEED = "feed"
 SYMBOLS = "symbols"
+TRADABLE = "tradable"
 
 
 def save_known(connection: sqlite3.Connection, key: str, value: Mapping[str, Any], *, at: datetime) -> None:
@@ -45,21 +46,3 @@ def read_prices(connection: sqlite3.Connection) -> dict[str, tuple[Decimal, date
     """The last price seen of each symbol, and when."""
     rows = connection.execute("SELECT symbol, price, at FROM prices").fetchall()
     return {row["symbol"]: (Decimal(row["price"]), from_text(row["at"])) for row in rows}
-
-
-def save_baseline(
-    connection: sqlite3.Connection, balances: Mapping[str, Balance], *, exchange_epoch: int, at: datetime
-) -> None:
-    """Record what the account holds at first contact (an exchange epoch has one baseline)."""
-    connection.executemany(
-        "INSERT INTO baseline (exchange_epoch, asset, quantity, at) VALUES (?, ?, ?, ?)",
-        [(exchange_epoch, asset, plain(balance.total), to_text(at)) for asset, balance in sorted(balances.items())],
-    )
-
-
-def read_baseline(connection: sqlite3.Connection, *, exchange_epoch: int) -> dict[str, Decimal]:
-    """What the account held before us, by asset."""
-    rows = connection.execute(
-        "SELECT asset, quantity FROM baseline WHERE exchange_epoch = ?", (exchange_epoch,)
-    ).fetchall()
-    return {row["asset"]: Decimal(row["quantity"]) for row in rows}

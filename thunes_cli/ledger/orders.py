@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from thunes_cli.clock import from_text, to_text
+from thunes_cli.clock import from_text, to_ms, to_text
 from thunes_cli.model import LIVE_STATES, ClientOrderId, Order, OrderState, Side, SignalId, plain
 from thunes_cli.process import ProcessIdentity
 
@@ -127,12 +127,90 @@ def insert_intent(connection: sqlite3.Connection, order: NewOrder, *, at: dateti
         "owner_boot": owner.boot_id,
         "owner_started": owner.started,
     }
+    return _insert(connection, values)
+
+
+def _insert(connection: sqlite3.Connection, values: Mapping[str, object]) -> Order:
     columns = ", ".join(values)
     row = connection.execute(
         f"INSERT INTO orders ({columns}) VALUES ({', '.join('?' * len(values))}) RETURNING *",  # noqa: S608 - constant names
         tuple(values.values()),
     ).fetchone()
     return _order(row)
+
+
+def insert_found(
+    connection: sqlite3.Connection,
+    order: NewOrder,
+    *,
+    exchange_order_id: int,
+    placed_at: datetime,
+    recv_window_ms: int,
+    at: datetime,
+) -> Order:
+    """Write down an order of ours that only the exchange remembers; as SENT, so that booking takes it from there.
+
+    Raises:
+        sqlite3.IntegrityError: the symbol has a live order now, or the id is known.
+    """
+    values = {
+        "client_order_id": order.client_order_id,
+        "exchange_epoch": order.exchange_epoch,
+        "exchange_order_id": exchange_order_id,
+        "symbol": order.symbol,
+        "base": order.base,
+        "quote": order.quote,
+        "side": order.side,
+        "state": OrderState.SENT,
+        "strategy": order.strategy,
+        "stop_loss_pct": plain(order.stop_loss_pct),
+        "requested_base": None if order.requested_base is None else plain(order.requested_base),
+        "requested_quote": None if order.requested_quote is None else plain(order.requested_quote),
+        "position_id": order.position_id,
+        "attempt": order.attempt,
+        "reason": order.reason,
+        "created_at": to_text(placed_at),
+        "updated_at": to_text(at),
+        "sent_timestamp_ms": to_ms(placed_at),
+        "recv_window_ms": recv_window_ms,
+    }
+    return _insert(connection, values)
+
+
+def insert_word(
+    connection: sqlite3.Connection,
+    order: NewOrder,
+    *,
+    quantity: Decimal,
+    value: Decimal,
+    at: datetime,
+) -> Order:
+    """Write down coins that moved by the operator's word, as an order that is done; it was never sent."""
+    values = {
+        "client_order_id": order.client_order_id,
+        "exchange_epoch": order.exchange_epoch,
+        "symbol": order.symbol,
+        "base": order.base,
+        "quote": order.quote,
+        "side": order.side,
+        "type": "WORD",
+        "state": OrderState.FILLED,
+        "strategy": order.strategy,
+        "stop_loss_pct": plain(order.stop_loss_pct),
+        "requested_base": plain(quantity),
+        "executed_qty": plain(quantity),
+        "executed_quote": plain(value),
+        "position_id": order.position_id,
+        "reason": order.reason,
+        "created_at": to_text(at),
+        "updated_at": to_text(at),
+    }
+    return _insert(connection, values)
+
+
+def move_to_epoch(connection: sqlite3.Connection, order_id: int, *, exchange_epoch: int) -> None:
+    """An order belongs to another life of the exchange."""
+    connection.execute("UPDATE orders SET exchange_epoch = ? WHERE id = ?", (exchange_epoch, order_id))
 
 
 def change_state(

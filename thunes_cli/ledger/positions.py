@@ -123,6 +123,11 @@ def all_positions(connection: sqlite3.Connection) -> list[Position]:
     return [_position(row) for row in connection.execute("SELECT * FROM positions ORDER BY id").fetchall()]
 
 
+def move_to_epoch(connection: sqlite3.Connection, position_id: int, *, exchange_epoch: int) -> None:
+    """A position belongs to another life of the exchange."""
+    connection.execute("UPDATE positions SET exchange_epoch = ? WHERE id = ?", (exchange_epoch, position_id))
+
+
 def position_of_symbol(connection: sqlite3.Connection, symbol: str) -> Position | None:
     """The open position of a symbol."""
     row = connection.execute("SELECT * FROM positions WHERE symbol = ? AND status = 'OPEN'", (symbol,)).fetchone()
@@ -130,9 +135,10 @@ def position_of_symbol(connection: sqlite3.Connection, symbol: str) -> Position 
 
 
 def last_closed(connection: sqlite3.Connection) -> Position | None:
-    """The position closed last, of any symbol: what the cool-down is derived from."""
+    """The position closed last, of any symbol, in this life of the exchange: what the cool-down is derived from."""
     row = connection.execute(
-        "SELECT * FROM positions WHERE status = 'CLOSED' ORDER BY exit_time DESC, id DESC LIMIT 1"
+        "SELECT * FROM positions WHERE status = 'CLOSED' AND exchange_epoch = (SELECT exchange_epoch FROM identity)"
+        " ORDER BY exit_time DESC, id DESC LIMIT 1"
     ).fetchone()
     return None if row is None else _position(row)
 

@@ -21,7 +21,7 @@ _IDENTITY = (
     """CREATE TABLE epochs (
         epoch TEXT PRIMARY KEY,
         drawn_wall TEXT NOT NULL,
-        why TEXT NOT NULL CHECK (why IN ('init', 'restore', 'rebuild'))
+        why TEXT NOT NULL CHECK (why IN ('init', 'restore', 'rebuild', 'found'))
     ) STRICT""",
 )
 
@@ -99,6 +99,8 @@ _TRADING = (
     "CREATE UNIQUE INDEX one_order_per_signal ON orders (signal_id) WHERE side = 'BUY' AND signal_id IS NOT NULL",
     "CREATE UNIQUE INDEX one_order_per_attempt ON orders (position_id, attempt) WHERE attempt IS NOT NULL",
     "CREATE INDEX orders_by_exchange_id ON orders (exchange_epoch, symbol, exchange_order_id)",
+    # source: 'exchange' is a trade of an order of ours; the others are judgements of the operator about coins (see
+    # trading/adopting.py): their trade_id counts down from -1, after_trade is the trade they follow in the fold.
     """CREATE TABLE fills (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         exchange_epoch INTEGER NOT NULL,
@@ -117,7 +119,11 @@ _TRADING = (
         realized TEXT NOT NULL,
         traded_at TEXT NOT NULL,
         booked_at TEXT NOT NULL,
-        UNIQUE (exchange_epoch, symbol, trade_id)
+        source TEXT NOT NULL DEFAULT 'exchange' CHECK (source IN ('exchange', 'adopted', 'manual', 'reset')),
+        after_trade INTEGER,
+        UNIQUE (exchange_epoch, symbol, trade_id),
+        CHECK ((source = 'exchange') = (after_trade IS NULL)),
+        CHECK ((source = 'exchange') = (trade_id >= 0))
     ) STRICT""",
     "CREATE INDEX fills_by_position ON fills (position_id)",
     "CREATE INDEX fills_by_day ON fills (traded_at)",
@@ -218,6 +224,12 @@ _CONTROLS = (
 )
 
 _TRUTH = (
+    # One life of the exchange's account. A wiped testnet, once accepted, begins another, with a baseline of its own.
+    """CREATE TABLE exchange_epochs (
+        exchange_epoch INTEGER PRIMARY KEY,
+        began_at TEXT NOT NULL,
+        why TEXT NOT NULL CHECK (why IN ('first contact', 'reset', 'rebuild'))
+    ) STRICT""",
     # What the account held before us, by asset; deposits, withdrawals and accepted differences are flows.
     """CREATE TABLE baseline (
         exchange_epoch INTEGER NOT NULL,
@@ -231,17 +243,42 @@ _TRUTH = (
         exchange_epoch INTEGER NOT NULL,
         asset TEXT NOT NULL,
         quantity TEXT NOT NULL,
-        kind TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('accepted', 'adopted')),
         reason TEXT NOT NULL,
         actor TEXT NOT NULL,
         at TEXT NOT NULL
     ) STRICT""",
+    # How far the exchange's lists were read, and from where they concern us: up to the floor (trade and order ids of
+    # the moment when the baseline was taken) they are somebody else's past.
     """CREATE TABLE cursors (
         exchange_epoch INTEGER NOT NULL,
         symbol TEXT NOT NULL,
+        base TEXT NOT NULL,
+        quote TEXT NOT NULL,
         trade_id INTEGER NOT NULL,
         order_id INTEGER NOT NULL,
+        floor_trade_id INTEGER NOT NULL,
+        floor_order_id INTEGER NOT NULL,
         PRIMARY KEY (exchange_epoch, symbol)
+    ) STRICT""",
+    # Orders of this account that this home did not make; effects: asset -> amount, of its trades so far (JSON).
+    """CREATE TABLE external_orders (
+        exchange_epoch INTEGER NOT NULL,
+        symbol TEXT NOT NULL,
+        order_id INTEGER NOT NULL,
+        client_order_id TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('external_order', 'other_instance', 'other_copy')),
+        side TEXT NOT NULL CHECK (side IN ('BUY', 'SELL')),
+        status TEXT NOT NULL,
+        requested TEXT NOT NULL,
+        executed_qty TEXT NOT NULL,
+        executed_quote TEXT NOT NULL,
+        trades TEXT NOT NULL,
+        effects TEXT NOT NULL,
+        placed_at TEXT NOT NULL,
+        seen_at TEXT NOT NULL,
+        accepted_at TEXT,
+        PRIMARY KEY (exchange_epoch, symbol, order_id)
     ) STRICT""",
     """CREATE TABLE reconcile_runs (
         id INTEGER PRIMARY KEY,
@@ -249,6 +286,18 @@ _TRUTH = (
         clean INTEGER NOT NULL CHECK (clean IN (0, 1)),
         checked TEXT NOT NULL,
         findings TEXT NOT NULL
+    ) STRICT""",
+    # What the last runs found, by what identifies it; a finding alerts when it is new. accepted_at: the operator looked
+    # and lives with it, so that it does not count any more.
+    """CREATE TABLE reconcile_findings (
+        exchange_epoch INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        severity TEXT NOT NULL CHECK (severity IN ('info', 'medium', 'high', 'critical')),
+        first_seen TEXT NOT NULL,
+        accepted_at TEXT,
+        accepted_reason TEXT,
+        PRIMARY KEY (exchange_epoch, key)
     ) STRICT""",
 )
 

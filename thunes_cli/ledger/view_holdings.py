@@ -6,8 +6,8 @@ import sqlite3
 from dataclasses import dataclass
 from decimal import Decimal
 
+from thunes_cli.ledger.baseline import baseline_taken, read_not_ours
 from thunes_cli.ledger.fills import all_fills
-from thunes_cli.ledger.known import read_baseline
 from thunes_cli.model import Fill
 
 
@@ -26,12 +26,9 @@ class HoldingRows:
 def read_holdings(connection: sqlite3.Connection, *, exchange_epoch: int) -> HoldingRows:
     """The rows from which an account's balances follow."""
     symbols = connection.execute("SELECT DISTINCT symbol, base, quote FROM orders").fetchall()
-    baseline = read_baseline(connection, exchange_epoch=exchange_epoch)
-    for row in connection.execute("SELECT asset, quantity FROM flows WHERE exchange_epoch = ?", (exchange_epoch,)):
-        baseline[row["asset"]] = baseline.get(row["asset"], Decimal(0)) + Decimal(row["quantity"])
-    known = connection.execute("SELECT 1 FROM baseline WHERE exchange_epoch = ? LIMIT 1", (exchange_epoch,)).fetchone()
+    contact = baseline_taken(connection, exchange_epoch=exchange_epoch)
     return HoldingRows(
         fills=all_fills(connection, exchange_epoch=exchange_epoch),
         assets={row["symbol"]: (row["base"], row["quote"]) for row in symbols},
-        baseline=baseline if known is not None else None,
+        baseline=None if contact is None else read_not_ours(connection, exchange_epoch=exchange_epoch),
     )

@@ -1,5 +1,9 @@
 """What fills make of a position. Pure: the same fills in any order, seen any number of times, give the same answer.
 
+Coins that the operator's word moved (see :class:`~thunes_cli.model.FillSource`) are folded like trades: adopted ones
+were bought at their stated cost, those that left by hand were sold at their stated price, those that a wiped exchange
+lost leave at cost, outside the result. None of them moved money, so they have no part in the quote balance.
+
 Fees are a loss at once, whatever asset they are kept in; what is held is carried at the price paid without them.
 Hence, exactly: quote received − quote paid − fees kept in quote + cost of what is held = realised result, where a
 fee in a third asset (BNB) is part of the result at its value but never of the cash.
@@ -7,13 +11,13 @@ fee in a third asset (BNB) is part of the result at its value but never of the c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from thunes_cli.ledger.positions import DustMove
-from thunes_cli.model import ZERO, Fill, Position, PositionStatus, Side
+from thunes_cli.model import ZERO, Fill, FillSource, Position, PositionStatus, Side, Trade
 
 EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _COST_UNIT = Decimal("1e-12")  # a share of the cost is rounded here, once; the rest keeps the remainder
@@ -32,7 +36,7 @@ class Folded:
     realized: Decimal
     fees: Decimal
     entry_time: datetime | None
-    last_sale: datetime | None
+    last_exit: datetime | None
     realized_by_fill: tuple[tuple[int, Decimal], ...]
 
 
@@ -84,10 +88,11 @@ def fold(fills: Iterable[Fill], moves: Sequence[DustMove], *, base: str) -> Fold
     totals = {Side.BUY: [ZERO, ZERO], Side.SELL: [ZERO, ZERO]}
     realized: list[tuple[int, Decimal]] = []
     fees = ZERO
-    ordered = [fill for _, fill in sorted({fill.trade_id: fill for fill in fills}.items())]
+    ordered = sorted({fill.trade_id: fill for fill in fills}.values(), key=_place)
     for fill in ordered:
-        totals[fill.side][0] += fill.quantity
-        totals[fill.side][1] += fill.quote_quantity
+        if fill.source is not FillSource.RESET:
+            totals[fill.side][0] += fill.quantity
+            totals[fill.side][1] += fill.quote_quantity
         fees += fill.fee_quote
         realized.append((fill.id, _apply(fill, held, base=base)))
     for move in moves:
@@ -105,9 +110,16 @@ def fold(fills: Iterable[Fill], moves: Sequence[DustMove], *, base: str) -> Fold
         realized=sum((value for _, value in realized), ZERO),
         fees=fees,
         entry_time=min((fill.traded_at for fill in buys), default=None),
-        last_sale=max((fill.traded_at for fill in sales), default=None),
+        last_exit=max((fill.traded_at for fill in sales), default=None),
         realized_by_fill=tuple(realized),
     )
+
+
+def _place(fill: Fill) -> tuple[int, int]:
+    """Trades in the order of their ids; what was moved by word right after the trade it followed."""
+    if fill.after_trade is None:
+        return fill.trade_id, 0
+    return fill.after_trade, -fill.trade_id
 
 
 def _apply(fill: Fill, held: _Inventory, *, base: str) -> Decimal:
@@ -116,14 +128,17 @@ def _apply(fill: Fill, held: _Inventory, *, base: str) -> Decimal:
         cost = fill.quote_quantity - (fill.fee_quote if kept_in_base else ZERO)
         held.add(fill.quantity - kept_in_base, cost)
         return -fill.fee_quote
+    if fill.source is FillSource.RESET:
+        held.take(fill.quantity)
+        return ZERO
     gain = fill.quote_quantity - held.take(fill.quantity)
     # A fee in base on a SELL (selling BNB while fees are paid in BNB) leaves the inventory at cost.
     return gain - (held.take(kept_in_base) if kept_in_base else fill.fee_quote)
 
 
 def apply_fold(position: Position, folded: Folded) -> Position:
-    """The position row that a fold says; closed when something was sold and nothing is left."""
-    closed = folded.quantity == 0 and folded.sold_qty > 0
+    """The position row that a fold says; closed when something went and nothing is left."""
+    closed = folded.quantity <= 0 and folded.last_exit is not None
     return replace(
         position,
         status=PositionStatus.CLOSED if closed else PositionStatus.OPEN,
@@ -136,7 +151,7 @@ def apply_fold(position: Position, folded: Folded) -> Position:
         realized=folded.realized,
         fees=folded.fees,
         entry_time=folded.entry_time or position.entry_time,
-        exit_time=folded.last_sale if closed else None,
+        exit_time=folded.last_exit if closed else None,
     )
 
 
@@ -145,7 +160,7 @@ def unrealized(position: Position, price: Decimal) -> Decimal:
     return position.quantity * price - position.cost
 
 
-def asset_effects(fills: Iterable[Fill], *, assets: dict[str, tuple[str, str]]) -> dict[str, Decimal]:
+def asset_effects(fills: Iterable[Fill], *, assets: Mapping[str, tuple[str, str]]) -> dict[str, Decimal]:
     """What fills changed in the account, by asset, to the last digit: what an exchange's balances must show.
 
     Args:
@@ -153,14 +168,32 @@ def asset_effects(fills: Iterable[Fill], *, assets: dict[str, tuple[str, str]]) 
         assets: base and quote of each symbol.
     """
     effects: dict[str, Decimal] = {}
-
-    def add(asset: str, amount: Decimal) -> None:
-        effects[asset] = effects.get(asset, ZERO) + amount
-
     for fill in fills:
         base, quote = assets[fill.symbol]
         sign = 1 if fill.side is Side.BUY else -1
-        add(base, sign * fill.quantity)
-        add(quote, -sign * fill.quote_quantity)
-        add(fill.fee_asset, -fill.fee)
+        _add(effects, base, sign * fill.quantity)
+        if fill.source is FillSource.EXCHANGE:
+            _add(effects, quote, -sign * fill.quote_quantity)
+            _add(effects, fill.fee_asset, -fill.fee)
     return effects
+
+
+def trade_effects(trades: Iterable[Trade], *, base: str, quote: str) -> dict[str, Decimal]:
+    """The same of trades as the exchange lists them, of one symbol."""
+    effects: dict[str, Decimal] = {}
+    for trade in trades:
+        sign = 1 if trade.side is Side.BUY else -1
+        _add(effects, base, sign * trade.quantity)
+        _add(effects, quote, -sign * trade.quote_quantity)
+        _add(effects, trade.commission_asset, -trade.commission)
+    return effects
+
+
+def add_effects(total: dict[str, Decimal], more: Mapping[str, Decimal]) -> None:
+    """Add amounts by asset."""
+    for asset, amount in more.items():
+        _add(total, asset, amount)
+
+
+def _add(effects: dict[str, Decimal], asset: str, amount: Decimal) -> None:
+    effects[asset] = EXACT.add(effects.get(asset, ZERO), amount)

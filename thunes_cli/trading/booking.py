@@ -41,8 +41,9 @@ _STATES = {
     "REJECTED": OrderState.REJECTED,
 }
 _OPEN_STATES = (OrderState.SENT, OrderState.UNKNOWN, OrderState.ACKED)
-# A proven negative that the exchange contradicts after all is booked, never ignored.
-_LATE_STATES = (OrderState.NOT_PLACED, OrderState.REJECTED)
+# A proven negative that the exchange contradicts after all is booked, never ignored; so is a fill that an order lacks
+# which was taken for finished.
+_NEGATIVE_STATES = (OrderState.NOT_PLACED, OrderState.REJECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +81,17 @@ def book(
     change: Change, order_id: int, evidence: Evidence, *, rules: SymbolRules | None, max_daily_loss: Decimal
 ) -> Order:
     """Book what is new in the evidence and move the order on; returns the order as it is then."""
-    order = orders.read_order(change.connection, order_id)
-    late = order.state in _LATE_STATES
+    order = before = orders.read_order(change.connection, order_id)
     order = _book_trades(change, order, evidence)
     booked = fills.fills_of_order(change.connection, order.id)
     executed = sum((fill.quantity for fill in booked), ZERO)
+    late = before.state in _NEGATIVE_STATES or (not before.state.live and executed > before.executed_qty)
     complete = executed >= evidence.report.executed_qty
     after = state_of(evidence.report) if complete else OrderState.ACKED
     moved = orders.change_state(
         change.connection,
         order.id,
-        expected=(*_OPEN_STATES, *(_LATE_STATES if late else ())),
+        expected=(*_OPEN_STATES, *((before.state,) if late else ())),
         to=after,
         at=change.at,
         exchange_order_id=evidence.report.order_id,
@@ -102,7 +103,7 @@ def book(
     )
     order = orders.read_order(change.connection, order.id)
     if moved and late:
-        _tell_late(change, order)
+        _tell_late(change, order, before)
     if moved and not order.state.live:
         _finish(change, order, rules)
     elif moved:
@@ -114,7 +115,7 @@ def book(
 def _book_trades(change: Change, order: Order, evidence: Evidence) -> Order:
     connection = change.connection
     known = fills.known_trade_ids(connection, order.id)
-    fresh = [trade for trade in evidence.trades if trade.trade_id not in known]
+    fresh = [trade for trade in evidence.trades if trade.trade_id not in known and not _taken(change, order, trade)]
     if not fresh:
         return order
     position_id = _position_for(change, order, fresh[0])
@@ -139,6 +140,19 @@ def _book_trades(change: Change, order: Order, evidence: Evidence) -> Order:
     return orders.read_order(connection, order.id)
 
 
+def _taken(change: Change, order: Order, trade: Trade) -> bool:
+    """Whether the trade's id is booked on another order: only a wiped exchange counts anew. Nothing is guessed then."""
+    booked = fills.find_fill(change.connection, trade.symbol, trade.trade_id, exchange_epoch=order.exchange_epoch)
+    if booked is None:
+        return False
+    text = (
+        f"The exchange gives trade {trade.trade_id} of {trade.symbol} to order {order.client_order_id}, but it is"
+        f" booked on another order: was the exchange wiped? Next: thunes reconcile"
+    )
+    _alert(change, "trade_id_reused", text, alerts.Severity.CRITICAL, key=order.symbol, lasting=True)
+    return True
+
+
 def _insert(change: Change, order: Order, trade: Trade, position_id: int, fee_values: Mapping[int, FeeValue]) -> bool:
     inside = fee_in_quote(
         trade.commission, trade.commission_asset, price=trade.price, base=order.base, quote=order.quote
@@ -149,11 +163,16 @@ def _insert(change: Change, order: Order, trade: Trade, position_id: int, fee_va
 
 
 def _position_for(change: Change, order: Order, trade: Trade) -> int:
-    """The position a fill belongs to: the order's own, else the symbol's open one, else a new one."""
+    """The position a fill belongs to: the order's own, else the symbol's open one, else a new one.
+
+    A position that was closed meanwhile opens again, unless another one of the symbol is open by now.
+    """
     connection = change.connection
-    if order.position_id is not None:
-        return order.position_id
     existing = positions.position_of_symbol(connection, order.symbol)
+    if order.position_id is not None and existing is None:
+        return order.position_id
+    if order.position_id is not None and existing is not None and order.side is Side.SELL:
+        return order.position_id
     if existing is not None:
         position_id = existing.id
     else:
@@ -242,10 +261,11 @@ def close_if_sold(change: Change, position: Position, *, rules: SymbolRules | No
     return position
 
 
-def _tell_late(change: Change, order: Order) -> None:
-    change.record(Event.ORDER_FOUND_LATE, **_facts(order))
+def _tell_late(change: Change, order: Order, before: Order) -> None:
+    change.record(Event.ORDER_FOUND_LATE, **_facts(order), taken_for=before.state)
+    taken_for = "not placed" if before.state in _NEGATIVE_STATES else f"finished with {plain(before.executed_qty)}"
     text = (
-        f"Order {order.client_order_id} ({order.side} {order.symbol}) was taken for not placed, but the exchange"
+        f"Order {order.client_order_id} ({order.side} {order.symbol}) was taken for {taken_for}, but the exchange"
         f" executed {plain(order.executed_qty)}; it is booked. Next: thunes explain {order.client_order_id}"
     )
     _alert(change, "late_order", text, alerts.Severity.CRITICAL)
@@ -260,8 +280,11 @@ def tell_stop(change: Change, position: Position, price: Decimal) -> None:
     _alert(change, ExitReason.STOP_LOSS, text, alerts.Severity.WARNING)
 
 
-def _alert(change: Change, kind: str, text: str, severity: alerts.Severity) -> None:
-    alerts.raise_alert(change.connection, kind, text, severity=severity, at=change.at, at_wall=change.at_wall)
+def _alert(
+    change: Change, kind: str, text: str, severity: alerts.Severity, *, key: str = "", lasting: bool = False
+) -> None:
+    at, wall = change.at, change.at_wall
+    alerts.raise_alert(change.connection, kind, text, severity=severity, at=at, at_wall=wall, key=key, lasting=lasting)
 
 
 def _facts(order: Order) -> dict[str, str | int | None]:

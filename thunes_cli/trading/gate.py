@@ -17,8 +17,8 @@ from thunes_cli.exchange.failures import AuthFailed, ExchangeFailure, Rejected
 from thunes_cli.exchange.filters import SymbolRules, smallest_sellable_amount
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger import alerts, orders, positions
+from thunes_cli.ledger.baseline import baseline_taken, save_baseline
 from thunes_cli.ledger.identity import read_identity, save_entries_from, save_uid
-from thunes_cli.ledger.known import read_baseline, save_baseline
 from thunes_cli.model import Account, Mode, plain
 from thunes_cli.trading.assurance import differing_positions
 from thunes_cli.trading.plan import TradingPlan
@@ -148,7 +148,7 @@ class Gate:
             if identity.uid is None:
                 save_uid(change.connection, account.uid)
                 change.record(Event.ACCOUNT_BOUND, uid=account.uid, environment=identity.environment)
-            if not read_baseline(change.connection, exchange_epoch=identity.exchange_epoch):
+            if baseline_taken(change.connection, exchange_epoch=identity.exchange_epoch) is None:
                 self._record_baseline(change, account, exchange_epoch=identity.exchange_epoch)
         if identity.uid not in {None, account.uid}:
             # Never exits-only: the coins of this ledger are not in that account.
