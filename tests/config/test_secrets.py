@@ -155,3 +155,24 @@ def test_a_traceback_through_a_secret_does_not_show_it() -> None:
 
     assert "secret = Secret(" in shown
     assert "Secret('********')" in shown
+
+
+def test_an_address_is_secret_in_its_parts() -> None:
+    """HTTP libraries quote the path of an address, not the whole of it; ordinary words in it stay readable."""
+    redacting = RedactingFilter([Secret("https://pulse.example/hooks/0a1b2c3d4e5f?token=abcdefgh")])
+
+    text = redacting.redact("Max retries exceeded with url: /hooks/0a1b2c3d4e5f?token=abcdefgh (pulse.example)")
+
+    assert "0a1b2c3d4e5f" not in text
+    assert "abcdefgh" not in text
+    assert "/hooks/" in text
+    assert "pulse.example" in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/api/v3/order?symbol=X&signature=0123abcd", "X-MBX-APIKEY: 0123abcd", "{'apiKey': '0123abcd'}", "bot77:0123abcd"],
+)
+def test_what_looks_secret_is_redacted_unknown(text: str) -> None:
+    """Signatures, keys in request texts and bot tokens go even when nobody told us about them."""
+    assert "0123abcd" not in RedactingFilter().redact(text)

@@ -89,12 +89,12 @@ def _crashed(error: Exception, invocation: Invocation, answer: Answer | None) ->
     from thunes_cli.cli.crash import crash_result
 
     call, environ = invocation.call, invocation.environ
-    command, as_json, home = "", wants_json(invocation.arguments, environ), None
+    command, as_json, home, env_file = "", wants_json(invocation.arguments, environ), None, None
     if call is not None:
-        command, as_json, home = call.command, call.json, invocation.home(call.home_option)
+        command, as_json, home, env_file = call.command, call.json, invocation.home(call.home_option), call.env_file
     if answer is not None and answer.home is not None:
         home = answer.home
-    result, trace = crash_result(error, home=home, command=command, environ=environ)
+    result, trace = crash_result(error, home=home, command=command, environ=environ, env_file=env_file)
     return Answer(result, command, json=as_json, home=home, raised=True, trace=trace)
 
 

@@ -65,6 +65,8 @@ COMMANDS: tuple[Entry, ...] = (
     Entry(
         "explain", _HERE + "explain:explain", "Everything known about one signal, order or position.", Section.LOOKING
     ),
+    Entry("audit tail", _HERE + "audit_tail:audit_tail", "The newest records of the audit trail.", Section.LOOKING),
+    Entry("audit stats", _HERE + "audit_stats:audit_stats", "What the audit trail adds up to.", Section.LOOKING),
     Entry(
         "killswitch status",
         _HERE + "killswitch:killswitch_status",
@@ -77,7 +79,6 @@ COMMANDS: tuple[Entry, ...] = (
         _HERE + "killswitch:killswitch_activate",
         "Stop entries in every process, at once.",
         Section.INCIDENT,
-        quick=True,
     ),
     Entry(
         "killswitch deactivate",
@@ -107,6 +108,24 @@ COMMANDS: tuple[Entry, ...] = (
         Section.INCIDENT,
         quick=True,
     ),
+    Entry(
+        "audit validate",
+        _HERE + "audit_validate:audit_validate",
+        "Is the audit trail what was written?",
+        Section.UPKEEP,
+    ),
+    Entry(
+        "audit checkpoint",
+        _HERE + "audit_checkpoint:audit_checkpoint",
+        "Verify the audit trail up to its end and sign it.",
+        Section.UPKEEP,
+    ),
+    Entry(
+        "audit rotate",
+        _HERE + "audit_rotate:audit_rotate",
+        "Close the audit trail's open segment, begin the next.",
+        Section.UPKEEP,
+    ),
     Entry("config check", _HERE + "config:config_check", "Would these settings trade?", Section.UPKEEP),
     Entry(
         "config show", _HERE + "config:config_show", "The settings in force and where each came from.", Section.UPKEEP
@@ -119,6 +138,7 @@ GROUPS: dict[str, str] = {
     "orders": "What the bot ordered.",
     "killswitch": "Stop entries in every process; exits go on.",
     "breaker": "What keeps calls from the exchange while it is unwell.",
+    "audit": "The tamper-evident record of everything that happened.",
     "config": "The settings: checked and shown.",
     "sim": "The embedded exchange.",
 }

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
 import logging
+import re
 import traceback
 from collections.abc import Iterable
 from typing import NoReturn, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 MASK = "********"
+# What is secret by its look: a signature or key in a request's text, a bot's token in an address.
+_SIGNED = re.compile(r"((?:signature|apiKey|X-MBX-APIKEY)['\"]?\s*[=:]\s*['\"]?)[\w%+/=-]+", re.IGNORECASE)
+_BOT = re.compile(r"bot\d+:[\w-]+")
+_SHORTEST_PART = 8  # of an address; "hooks" or "v1" is no secret
 _SHORTEST_REDACTED = 4  # shorter ones would blank out half of every line
 
 
@@ -59,6 +65,28 @@ class Secret:
         raise TypeError(message)
 
 
+def spellings_of(value: str) -> set[str]:
+    """The texts by which a secret may show: as it is, encoded, escaped; of an address also its telling parts.
+
+    An address is secret for what is in its path or query, and errors of HTTP libraries quote just that.
+    """
+    parts = {value}
+    with contextlib.suppress(ValueError):  # no address after all
+        address = urlsplit(value if "://" in value else "")
+        pieces = (*address.path.split("/"), *address.query.split("&"), address.query, address.netloc.rpartition("@")[0])
+        parts |= {piece for piece in pieces if len(piece) >= _SHORTEST_PART}
+    return {
+        spelling
+        for part in parts
+        for spelling in (part, quote(part), quote(part, safe=""), json.dumps(part)[1:-1], repr(part)[1:-1])
+    }
+
+
+def redact_by_look(text: str) -> str:
+    """``text`` without signatures, keys in request texts and bot tokens, whether we know them or not."""
+    return _BOT.sub(f"bot{MASK}", _SIGNED.sub(rf"\1{MASK}", text))
+
+
 class RedactingFilter(logging.Filter):
     """Takes secrets out of log records: message, arguments, traceback and extra texts.
 
@@ -77,20 +105,17 @@ class RedactingFilter(logging.Filter):
         value = secret.reveal()
         if len(value) < _SHORTEST_REDACTED:
             return
-        spellings = {value, quote(value), quote(value, safe=""), json.dumps(value)[1:-1], repr(value)[1:-1]}
-        longest_first = sorted({*self._spellings, *spellings}, key=len, reverse=True)
+        longest_first = sorted({*self._spellings, *spellings_of(value)}, key=len, reverse=True)
         self._spellings = tuple(longest_first)
 
     def redact(self, text: str) -> str:
         """The text without any of the secrets."""
         for spelling in self._spellings:
             text = text.replace(spelling, MASK)
-        return text
+        return redact_by_look(text)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record in place; always keep it."""
-        if not self._spellings:
-            return True
         try:
             message = record.getMessage()
         except (TypeError, ValueError):  # arguments that do not fit: logging itself would print them raw

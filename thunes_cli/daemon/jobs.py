@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from thunes_cli.audit.journal import Journal
+from thunes_cli.config.secrets import redact_by_look
 from thunes_cli.errors import ExitCode, ThunesError
 from thunes_cli.ledger import alerts
 from thunes_cli.ledger import daemon as daemon_rows
@@ -41,10 +42,14 @@ class Job:
 
 
 class JobBook:
-    """Runs jobs on behalf of one daemon and keeps account of them in the ledger (one thread at a time a job)."""
+    """Runs jobs on behalf of one daemon and keeps account of them in the ledger (one thread at a time a job).
 
-    def __init__(self, journal: Journal) -> None:
+    ``redact`` takes secrets out of what a failure says: the ledger, alerts and status commands repeat it.
+    """
+
+    def __init__(self, journal: Journal, *, redact: Callable[[str], str] = redact_by_look) -> None:
         self._journal = journal
+        self._redact = redact
         self._clock = journal.clock
         self._last: dict[str, str | None] = {}  # the problem of a job's last run, None when it went well
         self._logged_mono: dict[str, float] = {}
@@ -70,7 +75,7 @@ class JobBook:
         try:
             detail = job.run()
         except Exception as error:  # noqa: BLE001 - whatever it is, the other jobs go on
-            detail = problem = _message(error)
+            detail = problem = self._redact(_message(error))
             self._tell(job, problem, error)
         changed = job.name not in self._last or (self._last[job.name] is None) != (problem is None)
         self._last[job.name] = problem

@@ -25,6 +25,7 @@ from thunes_cli.daemon.assembly import (
 from thunes_cli.daemon.checking import check_signals, require_answers
 from thunes_cli.daemon.jobs import Job, JobBook
 from thunes_cli.daemon.lock import ONCE, DaemonLock
+from thunes_cli.daemon.records import redactor_of
 from thunes_cli.daemon.start import read_clock, stand_still
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.controls import read_kill_switch
@@ -97,7 +98,7 @@ def _check(room: TradingRoom, configured: HomeSettings) -> OnceReport:
             raise
         return f"{len(ticks)} checked"
 
-    JobBook(room.journal).run(Job(jobs.SIGNAL_CHECK, body, every_run=True))
+    JobBook(room.journal, redact=redactor_of(configured.settings)).run(Job(jobs.SIGNAL_CHECK, body, every_run=True))
     deliver_pending(room.journal, (LogNotifier(),))
     if problems:
         raise problems[0]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change
-from thunes_cli.config.secrets import Secret
+from thunes_cli.config.secrets import RedactingFilter, Secret
 from thunes_cli.ledger.known import FEED, LIMITS, SYMBOLS, save_known
 from thunes_cli.model import plain
 
@@ -20,6 +21,14 @@ _LIMITS = (
     *("stop_loss_pct", "signal_interval_seconds", "min_free_mib"),
     *("breaker_fail_max", "breaker_window_seconds", "breaker_reset_seconds"),
 )
+
+
+def redactor_of(settings: Settings) -> Callable[[str], str]:
+    """Takes the settings' secrets out of a text."""
+    from thunes_cli.config.settings import SECRETS  # noqa: PLC0415 - pydantic
+
+    values = (settings.value(name) for name in sorted(SECRETS))
+    return RedactingFilter(value for value in values if isinstance(value, Secret)).redact
 
 
 def record_configuration(change: Change, settings: Settings) -> None:

@@ -16,6 +16,7 @@ from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom
 from thunes_cli.daemon.checking import check_signals, require_answers
 from thunes_cli.daemon.jobs import Job, JobBook
 from thunes_cli.daemon.periodic import Periodic
+from thunes_cli.daemon.records import redactor_of
 from thunes_cli.daemon.schedule import Daily, Every, settling_moment
 from thunes_cli.daemon.worker import Worker
 from thunes_cli.ledger.alerts import Severity, raise_alert
@@ -53,8 +54,9 @@ class Work:
         self._settings = configured.settings
         self._worker = worker
         self._sender = sender
-        self._book = JobBook(room.journal)
-        self._sender_book = JobBook(room.journal)
+        redact = redactor_of(configured.settings)
+        self._book = JobBook(room.journal, redact=redact)
+        self._sender_book = JobBook(room.journal, redact=redact)
         self._check = Job(jobs.SIGNAL_CHECK, self._check_signals, every_run=True)
         interval = room.plan.signal_interval
         self._grid = Every(interval, settling_moment(interval, speed=self._clock.speed))
