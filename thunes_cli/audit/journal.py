@@ -18,11 +18,14 @@ from datetime import datetime
 from pathlib import Path
 
 from thunes_cli.audit.events import Event
+from thunes_cli.audit.lock import LOCK_WAIT_SECONDS
 from thunes_cli.audit.record import Fact, line_hash, make_line
 from thunes_cli.audit.trail import DrainOutcome, Trail
 from thunes_cli.clock import Clock
 from thunes_cli.ledger import outbox
 from thunes_cli.ledger.connection import Ledger
+
+_IMPATIENT_SECONDS = 10.0
 
 
 class Change:
@@ -49,6 +52,7 @@ class Journal:
         self.ledger = ledger
         self.clock = clock
         self.trail = Trail(trail_path, ledger)
+        self._impatient_until = 0.0
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -63,11 +67,19 @@ class Journal:
             change = Change(connection, at=self.clock.now(), at_wall=self.clock.wall())
             yield change
         if drain and change.recorded:
-            self.trail.drain()
+            self.drain()
 
-    def drain(self) -> DrainOutcome:
-        """Bring the file up to date now, and say whether it is."""
-        return self.trail.drain()
+    def drain(self, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> DrainOutcome:
+        """Bring the file up to date now, and say whether it is.
+
+        Who waited for the lock in vain does not wait again for a while: an exit has many steps, and whatever holds the
+        lock for so long (a stopped process) may hold it for ever.
+        """
+        now = self.clock.monotonic()
+        outcome = self.trail.drain(wait_seconds=0.0 if now < self._impatient_until else wait_seconds)
+        if outcome is DrainOutcome.LOCKED and wait_seconds > 0:
+            self._impatient_until = self.clock.monotonic() + _IMPATIENT_SECONDS
+        return outcome
 
     def close(self) -> None:
         """Close this thread's connection."""

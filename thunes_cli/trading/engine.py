@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -73,7 +74,8 @@ class Engine:
     def signal_check(self) -> list[Tick]:
         """Check SYMBOLS ∪ symbols with a position (exits only). A symbol that fails does not stop the others."""
         held = self._open_positions()
-        ticks = []
+        ticks: list[Tick] = []
+        bugs: list[Exception] = []
         for symbol in [*self._plan.symbols, *sorted(held.keys() - set(self._plan.symbols))]:
             try:
                 ticks.append(self._check(symbol, held.get(symbol)))
@@ -83,15 +85,24 @@ class Engine:
             except ConfigError as error:
                 _log.error("check failed: symbol=%s why=%s", symbol, error)
                 ticks.append(Tick(symbol, reason=error.code))
+            except Exception as error:  # noqa: BLE001 - whatever it is, other symbols may have to be sold
+                bugs.append(error)
+        if bugs:
+            raise bugs[0]
         return ticks
 
     def stop_check(self) -> None:
         """Look at the last price of every position: stops, and exits that are wanted already."""
+        bugs: list[Exception] = []
         for symbol, position in self._open_positions().items():
             try:
                 self._leave_if_wanted(position, self._price(symbol), signals=())
             except ExchangeFailure as error:
                 _log.warning("stop check failed: symbol=%s why=%s", symbol, error)
+            except Exception as error:  # noqa: BLE001 - as above
+                bugs.append(error)
+        if bugs:
+            raise bugs[0]
 
     def _open_positions(self) -> dict[str, Position]:
         with self._journal.read() as connection:
@@ -172,8 +183,11 @@ class Engine:
 
     def _price(self, symbol: str) -> Price:
         price = self._feed.last_price(symbol)
-        with self._journal.change() as change:
-            save_price(change.connection, symbol, price.value, at=price.at)
+        try:
+            with self._journal.ledger.write() as connection:
+                save_price(connection, symbol, price.value, at=price.at)
+        except sqlite3.Error as error:  # a full disk: the price itself is what a stop needs
+            _log.error("price not recorded: symbol=%s error=%s", symbol, error)
         return price
 
     def _observe(self, symbol: str, strategy: str) -> Watch:

@@ -53,14 +53,19 @@ class Execution:
 
     def execute(self, order: Order) -> Order:
         """Send an INTENT and book the answer; returns the order as the ledger has it then."""
-        drained = self._journal.drain()
-        if order.side is Side.BUY and drained is not DrainOutcome.CLEAN:
+        if order.side is Side.SELL:
+            self._journal.drain(wait_seconds=0.0)  # an exit does not wait for whoever holds the trail's lock
+        elif (drained := self._journal.drain()) is not DrainOutcome.CLEAN:
             reason = Rejection.TAMPERED if drained is DrainOutcome.TAMPERED else Rejection.AUDIT
             return self._end(order, OrderState.NOT_PLACED, why=reason, expected=OrderState.INTENT)
-        order = self._commit_sent(order, expected=OrderState.INTENT)
-        if order.state is not OrderState.SENT:
-            return order
-        return self._send(order, may_retry=True)
+        return self._commit_and_send(order, expected=OrderState.INTENT, may_retry=True)
+
+    def _commit_and_send(self, order: Order, *, expected: OrderState, may_retry: bool) -> Order:
+        order = self._commit_sent(order, expected=expected)
+        if order.state is OrderState.SENT:
+            return self._send(order, may_retry=may_retry)
+        self._journal.drain()
+        return order
 
     def _send(self, order: Order, *, may_retry: bool) -> Order:
         assert order.sent_timestamp_ms is not None
@@ -74,11 +79,9 @@ class Execution:
         try:
             report = self._exchange.place(wire, timestamp_ms=order.sent_timestamp_ms)
         except TimestampRejected as error:
-            if not may_retry:
+            if not may_retry or not self._read_clock_anew():
                 return self._end(order, OrderState.REJECTED, why=error.message, code=error.business_code)
-            self._resync()
-            again = self._commit_sent(order, expected=OrderState.SENT)
-            return self._send(again, may_retry=False) if again.state is OrderState.SENT else again
+            return self._commit_and_send(order, expected=OrderState.SENT, may_retry=False)
         except Rejected as error:
             return self._end(order, OrderState.REJECTED, why=error.message, code=error.business_code)
         except OutcomeUnknown as error:
@@ -86,6 +89,14 @@ class Execution:
         except ExchangeFailure as error:
             return self._end(order, OrderState.NOT_PLACED, why=error.message)
         return self._book(order, report)
+
+    def _read_clock_anew(self) -> bool:
+        try:
+            self._resync()
+        except ExchangeFailure as error:
+            _log.warning("the exchange's clock could not be read: why=%s", error)
+            return False
+        return True
 
     def _book(self, order: Order, report: OrderReport) -> Order:
         if not is_ours(order, report, slack=answer_slack(self._journal.clock)):
@@ -99,9 +110,13 @@ class Execution:
             return book(change, order.id, evidence, rules=rules, max_daily_loss=self._max_daily_loss)
 
     def _commit_sent(self, order: Order, *, expected: OrderState) -> Order:
-        """The second transaction: what may have changed since the decision is read again, then SENT."""
+        """The second transaction: what may have changed since the decision is read again, then SENT.
+
+        Its records are drained with those of the answer: nothing may come between this commit and the first byte,
+        whose timestamp grows old meanwhile.
+        """
         clock = self._journal.clock
-        with self._journal.change() as change:
+        with self._journal.change(drain=False) as change:
             connection = change.connection
             blocked = _blocked(change, order, clock)
             if blocked is not None:

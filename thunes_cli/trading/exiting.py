@@ -8,18 +8,19 @@ from datetime import datetime
 from decimal import Decimal
 
 from thunes_cli.audit.events import Event
-from thunes_cli.audit.journal import Change, Journal
+from thunes_cli.audit.journal import Journal
 from thunes_cli.exchange.failures import ExchangeFailure
 from thunes_cli.exchange.filters import MarketFacts, SymbolRules, shape_market_sell
 from thunes_cli.exchange.protocol import Exchange
-from thunes_cli.ledger import alerts, orders, positions
+from thunes_cli.ledger import orders, positions
 from thunes_cli.ledger.identity import take_client_order_id
-from thunes_cli.model import ExitReason, Order, OrderState, Position, PositionStatus, Side, plain
+from thunes_cli.model import ExitReason, Order, OrderState, Position, PositionStatus, Side
 from thunes_cli.process import this_process
-from thunes_cli.risk.exits import BLOCKED_AFTER, back_off
+from thunes_cli.risk.exits import BLOCKED_AFTER
 from thunes_cli.risk.wire import wire_refusal
 from thunes_cli.trading.booking import close_if_sold, tell_stop
 from thunes_cli.trading.execution import Execution
+from thunes_cli.trading.exit_delay import delay_exit
 from thunes_cli.trading.symbols import SymbolBook
 
 _log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Exits:
 
     def want(self, position: Position, reason: ExitReason, *, price: Decimal | None = None) -> bool:
         """Set the wish; the first reason stays. False when it is set already."""
-        with self._journal.change() as change:
+        with self._journal.change(drain=False) as change:
             if not positions.want_exit(change.connection, position.id, reason, since=change.at):
                 return False
             change.record(
@@ -50,7 +51,8 @@ class Exits:
             )
             if reason is ExitReason.STOP_LOSS and price is not None:
                 tell_stop(change, position, price)
-            return True
+        self._journal.drain(wait_seconds=0.0)  # the sale does not wait for whoever holds the trail's lock
+        return True
 
     def attempt(self, position: Position, *, price: Decimal | None) -> Order | None:
         """One attempt when one is due; the order as it ended (or not), None when none was made.
@@ -77,7 +79,7 @@ class Exits:
 
     def _sellable_amount(self, position: Position, price: Decimal | None) -> Decimal | None:
         """What one SELL can carry now; None, with the reason written down, when the exchange would take nothing."""
-        rules = self._rules(position.symbol)
+        rules = self._symbols.rules(position.symbol)
         if rules is None or not rules.tradable:
             self._hold_back(position, f"the symbol is {'delisted' if rules is None else rules.status}")
             return None
@@ -87,13 +89,6 @@ class Exits:
             return shaped.amount
         self._unsellable(position, rules, facts, why=f"{shaped.failure.message}: {shaped.failure.detail}")
         return None
-
-    def _rules(self, symbol: str) -> SymbolRules | None:
-        """Fresh when the last word was "not tradable": that is how a halt is seen to end."""
-        rules = self._symbols.rules(symbol)
-        if rules is None or not rules.tradable:
-            rules = self._symbols.refresh([symbol]).get(symbol)
-        return rules
 
     def _facts(self, symbol: str, price: Decimal | None) -> MarketFacts:
         last = self._exchange.last_price(symbol) if price is None else price
@@ -144,41 +139,18 @@ class Exits:
         """Wait longer after each attempt that did not sell; doubt has no back-off, resolution ends it."""
         if order.state is OrderState.FILLED or order.state.live:
             return
+        if order.state is OrderState.REJECTED:
+            self._symbols.doubt(order.symbol)  # a halt, or filters that changed
         why = order.error or f"order {order.client_order_id} ended {order.state}"
         assert order.attempt is not None
         with self._journal.change() as change:
-            self._delay(change, position, failed=order.attempt, why=why)
+            delay_exit(change, position.id, failed=order.attempt, why=why)
 
     def _hold_back(self, position: Position, why: str) -> None:
         """No attempt now: it could not be executed."""
         with self._journal.change() as change:
             failed = orders.last_attempt(change.connection, position.id) + 1
-            self._delay(change, position, failed=max(failed, BLOCKED_AFTER), why=why)
-
-    def _delay(self, change: Change, position: Position, *, failed: int, why: str) -> None:
-        connection = change.connection
-        if positions.read_position(connection, position.id).status is not PositionStatus.OPEN:
-            return
-        until = change.at_wall + back_off(failed)
-        positions.set_exit_back_off(connection, position.id, next_try_wall=until, problem=why)
-        if failed < BLOCKED_AFTER:
-            return
-        text = (
-            f"Exit of {position.symbol} is blocked: {why}. {plain(position.quantity)} {position.base} are still held."
-            f" It is tried again. Next: thunes explain position:{position.id}"
-        )
-        new = alerts.raise_alert(
-            connection,
-            "exit_blocked",
-            text,
-            severity=alerts.Severity.CRITICAL,
-            at=change.at,
-            at_wall=change.at_wall,
-            key=position.symbol,
-            lasting=True,
-        )
-        if new:
-            change.record(Event.EXIT_BLOCKED, symbol=position.symbol, position=position.id, attempts=failed, why=why)
+            delay_exit(change, position.id, failed=max(failed, BLOCKED_AFTER), why=why)
 
     def _unsellable(self, position: Position, rules: SymbolRules, facts: MarketFacts, *, why: str) -> None:
         """Too small for any SELL: what a sale left over is dust; a whole position stays and says so."""

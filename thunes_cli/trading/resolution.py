@@ -24,6 +24,7 @@ from thunes_cli.process import boot_id, is_alive, this_process
 from thunes_cli.risk.wire import wire_refusal
 from thunes_cli.trading.booking import book, is_ours
 from thunes_cli.trading.evidence import gather
+from thunes_cli.trading.exit_delay import delay_exit
 from thunes_cli.trading.symbols import SymbolBook
 from thunes_cli.trading.time_fit import answer_slack
 
@@ -185,4 +186,7 @@ class Resolver:
                     position=order.position_id,
                     attempt=order.attempt,
                 )
+            if moved and negative and order.state is OrderState.UNKNOWN and order.attempt is not None:
+                assert order.position_id is not None
+                delay_exit(change, order.position_id, failed=order.attempt, why=why, proven=True)
         return moved
