@@ -23,6 +23,7 @@ from thunes_cli.trading.engine import Engine
 from thunes_cli.trading.execution import Execution
 from thunes_cli.trading.gate import Gate
 from thunes_cli.trading.plan import TradingPlan
+from thunes_cli.trading.reconcile import Reconciler
 from thunes_cli.trading.resolution import Resolver
 from thunes_cli.trading.symbols import SymbolBook
 
@@ -68,6 +69,7 @@ class TradingRoom:
     resolver: Resolver
     gate: Gate
     plan: TradingPlan
+    reconciler: Reconciler
 
 
 def plan_of(settings: Settings) -> TradingPlan:
@@ -130,7 +132,8 @@ def assemble(
     feed = RestFeed(exchange, journal.clock, timeframe=plan.timeframe)
     engine = Engine(journal, exchange, feed, symbols, execution, plan=plan, limits=limits, home=configured.home)
     gate = Gate(journal, exchange, symbols, resolver, plan=plan, wait=wait)
-    return TradingRoom(journal, exchange, feed, engine, resolver, gate, plan)
+    reconciler = Reconciler(journal, exchange, symbols, plan=plan, max_daily_loss=max_daily_loss)
+    return TradingRoom(journal, exchange, feed, engine, resolver, gate, plan, reconciler)
 
 
 def problems_at_start(configured: HomeSettings, plan: TradingPlan) -> list[ConfigError]:

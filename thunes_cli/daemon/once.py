@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from thunes_cli.alerts.log_notifier import LogNotifier
 from thunes_cli.alerts.outbox import deliver_pending
@@ -83,7 +84,12 @@ def _wait(seconds: float) -> bool:
 
 
 def _check(room: TradingRoom, configured: HomeSettings) -> OnceReport:
-    report = room.gate.open(problems=problems_at_start(configured, room.plan), patient=False)
+    interval = timedelta(seconds=configured.settings.reconcile_interval_seconds)
+    report = room.gate.open(
+        problems=problems_at_start(configured, room.plan),
+        patient=False,
+        reconcile=lambda: room.reconciler.is_due(interval) and room.reconciler.routine(by="once"),
+    )
     room.engine.mode = report.mode
     room.engine.mode_reason = "; ".join(report.reasons)
     ticks: list[Tick] = []

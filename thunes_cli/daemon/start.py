@@ -89,7 +89,10 @@ class Start:
         self._record_start()
         self._wait_for_clock(room, trouble)
         self.status = "at the start-up gate"
-        report = room.gate.open(problems=problems_at_start(self._configured, room.plan))
+        report = room.gate.open(
+            problems=problems_at_start(self._configured, room.plan),
+            reconcile=lambda: room.reconciler.routine(by="start"),
+        )
         room.engine.mode = report.mode
         room.engine.mode_reason = "; ".join(report.reasons)
         self._record_ready(report)

@@ -33,12 +33,19 @@ ALERTS_S = 1.0
 CLOCK_SYNC_S = 60.0
 STOP_CHECK_S = 10.0
 _LEAST_STOP_CHECK_S = 0.5
+_LEAST_RECONCILE_S = 10.0
 _JUMP_S = 0.5  # of the wall clock against the monotonic one: no slewing gets so far in a minute
 
 
 def stop_check_every_s(speed: Decimal) -> float:
     """Ten seconds; on a sped-up exchange the same in market time, but never without a breath in between."""
     return max(_LEAST_STOP_CHECK_S, STOP_CHECK_S / float(max(speed, Decimal(1))))
+
+
+def reconcile_grid(interval_s: float, speed: Decimal) -> Every:
+    """When ledger and exchange are compared: between signal checks, and never twice in ten seconds of network time."""
+    interval = timedelta(seconds=max(interval_s, _LEAST_RECONCILE_S * float(speed)))
+    return Every(interval, interval / 8)
 
 
 class Work:
@@ -109,6 +116,8 @@ class Work:
         market.add(self._check, self._grid, after=point)
         daily = Job(jobs.DAILY_SUMMARY, self._summarize_day, every_run=True)
         market.add(daily, Daily(self._settings.daily_summary_utc), after=since)
+        compare = Job(jobs.RECONCILE, self._reconcile, every_run=True)
+        market.add(compare, reconcile_grid(self._settings.reconcile_interval_seconds, self._clock.speed), after=since)
         market.start()
         self._market = market
 
@@ -142,6 +151,9 @@ class Work:
     def _resolve(self) -> None:
         self._room.exchange.probe()
         self._room.resolver.resolve_due()
+
+    def _reconcile(self) -> str:
+        return self._room.reconciler.routine(by="job").summary
 
     def _renew(self) -> None:
         """Whoever served the embedded exchange may have ended: then it is ours, and its market stood still."""

@@ -174,7 +174,7 @@ class _Look:
         rows = self.rows
         if rows.reconciled is not None and not rows.reconciled.clean:
             message = f"ledger and exchange differed when they were compared {span(self.now - rows.reconciled.at)} ago"
-            yield Concern("reconcile_not_clean", message, "balance")
+            yield Concern("reconcile_not_clean", message, "reconcile")
         if rows.audit_head.problem is not None:
             waiting = f"{rows.audit_outbox} record{'' if rows.audit_outbox == 1 else 's'} waiting"
             message = f"the audit trail cannot be written: {rows.audit_head.problem}; {waiting}, entries are stopped"

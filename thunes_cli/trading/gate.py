@@ -12,7 +12,7 @@ from typing import TypeVar
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change, Journal
 from thunes_cli.audit.trail import DrainOutcome
-from thunes_cli.errors import AuthError, ConfigError, LedgerCorrupt, OtherAccount, ThunesError
+from thunes_cli.errors import AuthError, ConfigError, LedgerCorrupt, OtherAccount, ThunesError, Unavailable
 from thunes_cli.exchange.failures import AuthFailed, ExchangeFailure, Rejected
 from thunes_cli.exchange.filters import SymbolRules, smallest_sellable_amount
 from thunes_cli.exchange.protocol import Exchange
@@ -56,8 +56,22 @@ class Stopped(Exception):
     """The operator asked to stop while the gate was waiting."""
 
 
+def _compare(reconcile: Callable[[], object]) -> None:
+    """What the exchange will not answer, or an account that is never still, does not keep the stops from working."""
+    try:
+        reconcile()
+    except Rejected as error:
+        if error.business_code == WRONG_SIGNATURE:
+            raise
+        _log.error("ledger and exchange not compared: why=%s", error)
+    except ExchangeFailure:
+        raise
+    except Unavailable as error:
+        _log.error("ledger and exchange not compared: why=%s", error)
+
+
 class Gate:
-    """Ledger, trail, account, symbols, unfinished orders: in that order."""
+    """Ledger, trail, account, symbols, unfinished orders, ledger against exchange: in that order."""
 
     def __init__(
         self,
@@ -76,12 +90,19 @@ class Gate:
         self._plan = plan
         self._wait = wait
 
-    def open(self, *, problems: Sequence[ConfigError] = (), patient: bool = True) -> GateReport:
+    def open(
+        self,
+        *,
+        problems: Sequence[ConfigError] = (),
+        patient: bool = True,
+        reconcile: Callable[[], object] = lambda: None,
+    ) -> GateReport:
         """Pass the gate, waiting as long as the exchange cannot be reached.
 
         Args:
             problems: what is wrong with the settings (safe values stand in for them).
             patient: False raises at the first failure of the exchange (``run --once``).
+            reconcile: compares ledger and exchange, freezes what cannot be settled.
 
         Raises:
             LedgerCorrupt: the ledger is damaged, or positions are not what their fills say.
@@ -97,6 +118,7 @@ class Gate:
         rules = self._ask(self._refresh_symbols, patient=patient)
         found += self._check_symbols(rules, patient=patient)
         self._resolver.resolve_due()
+        self._ask(lambda: _compare(reconcile), patient=patient)
         return self._decide(found, rules)
 
     def _check_ledger(self) -> None:
