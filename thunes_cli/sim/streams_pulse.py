@@ -50,6 +50,8 @@ class Pulse:
         self._next_update: dict[float, float] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        # Market time up to which everything that happened has been told; no update may run ahead of it.
+        self._told_to = 0
         world.engine.listeners.append(self._committed)
 
     def subscribe(self, name: str, connection: Connection) -> None:
@@ -76,12 +78,13 @@ class Pulse:
     def snapshot(self, name: str) -> Iterable[Message]:
         """How things stand on a stream somebody is subscribed to."""
         topic = self._active.get(name)
-        return () if topic is None else topic.update(self._world.clock.now())
+        return () if topic is None else topic.update(self._told_to)
 
     def kick(self) -> None:
         """Look again: the market was stepped, somebody subscribed or left, an order was placed."""
         self._wake.set()
         if self._task is None and (self._active or self._watch()):
+            self._told_to = self._world.clock.now()
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
@@ -134,6 +137,7 @@ class Pulse:
             told += 1
             if told % _SLICE == 0:
                 await asyncio.sleep(0)
+        self._told_to = now
 
     async def _update(self) -> None:
         """Tell how things stand on the streams whose period has passed."""
@@ -146,9 +150,10 @@ class Pulse:
             planned = self._next_update.get(period, 0.0)
             if planned > moment:
                 continue
-            self._next_update[period] = max(planned + period, moment + period / 2)
+            late = planned + period <= moment
+            self._next_update[period] = (moment if late else planned) + period
             for number, topic in enumerate(topics, 1):
-                topic.publish(topic.update(self._world.clock.now()))
+                topic.publish(topic.update(self._told_to))
                 if number % _SLICE == 0:
                     await asyncio.sleep(0)
 

@@ -83,8 +83,10 @@ class KlineTopic(Topic):
         return self._tell(now + 1, now, closed=False)
 
     def _tell(self, end: int, moment: int, *, closed: bool) -> Iterable[Message]:
+        if end <= self._candle.opened or not self._shown:
+            return ()
         bar = self._candle.until(end)
-        if bar is None or not self._shown:
+        if bar is None:
             return ()
         last_id = self._prints.last_id(end)
 

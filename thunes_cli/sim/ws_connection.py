@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,9 +19,11 @@ from thunes_cli.sim.ws_limits import SocketLimits
 
 POLICY_VIOLATION = 1008
 GOING_AWAY = 1001
+_INTERNAL_ERROR = 1011
 _LOG = logging.getLogger(__name__)
 _OVER = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 _CLOSING_SECONDS = 2.0
+_NO_LINGER = struct.pack("ii", 1, 0)
 # Frames sent before others get their turn.
 _SLICE = 64
 
@@ -52,13 +56,13 @@ class Connection:
     session: Session
 
     def __init__(
-        self, socket: web.WebSocketResponse, transport: asyncio.Transport, limits: SocketLimits, *, unit: int
+        self, websocket: web.WebSocketResponse, transport: asyncio.Transport, limits: SocketLimits, *, unit: int
     ) -> None:
         self.combined = False
         self.unit = unit
         self.silent = False
         self.frozen = False
-        self._socket = socket
+        self._socket = websocket
         self._transport = transport
         self._limits = limits
         self._loop = asyncio.get_running_loop()
@@ -109,6 +113,10 @@ class Connection:
         """Let the TCP connection fall, without a word."""
         self._closing = self._closing or (GOING_AWAY, b"")
         self._queue.clear()
+        connection = self._transport.get_extra_info("socket")
+        if connection is not None:
+            with contextlib.suppress(OSError):  # a reset at once, whatever the kernel has not delivered yet
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._transport.abort()
 
     def freeze(self) -> None:
@@ -158,19 +166,24 @@ class Connection:
         with contextlib.suppress(ConnectionError):
             await self._write()
 
-    def _receive(self, kind: WSMsgType, data: str | bytes) -> None:
+    def _receive(self, kind: WSMsgType, data: str | bytes | bytearray) -> None:
         if self._too_many():
             self.cut(POLICY_VIOLATION, "Too many requests")
-        elif kind is WSMsgType.PING and isinstance(data, bytes):
-            self.send(data, kind=WSMsgType.PONG)
-        elif kind is WSMsgType.PONG and isinstance(data, bytes):
-            self._answered(data)
+        elif isinstance(data, str):
+            self._hear(data)
+        elif kind is WSMsgType.PING:
+            self.send(bytes(data), kind=WSMsgType.PONG)
+        elif kind is WSMsgType.PONG:
+            self._answered(bytes(data))
         else:
-            try:
-                self.session.hear(data if isinstance(data, str) else data.decode("utf-8", "replace"))
-            except Exception:  # noqa: BLE001 - no message may end the exchange
-                _LOG.exception("a WebSocket message could not be answered")
-                self.cut(1011, "Internal error")
+            self._hear(data.decode("utf-8", "replace"))
+
+    def _hear(self, text: str) -> None:
+        try:
+            self.session.hear(text)
+        except Exception:  # noqa: BLE001 - no message may end the exchange
+            _LOG.exception("a WebSocket message could not be answered")
+            self.cut(_INTERNAL_ERROR, "Internal error")
 
     def _too_many(self) -> bool:
         if self._limits.messages is None:
