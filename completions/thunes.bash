@@ -5,7 +5,7 @@
 _thunes_facts() {
     words= options= valued=
     case $1 in
-        '') words='init run demo stop status positions orders balance pnl explain killswitch breaker config sim'
+        '') words='init run demo stop status positions orders balance pnl explain audit killswitch breaker config sim'
             options='--home --env-file --json -q --quiet --version --help -h'
             valued='--home --env-file' ;;
         init) words=''
@@ -44,6 +44,15 @@ _thunes_facts() {
         explain) words=''
             options='--json -q --quiet --help -h'
             valued='' ;;
+        audit) words='tail stats validate checkpoint rotate'
+            options='--help -h'
+            valued='' ;;
+        'audit tail') words=''
+            options='-n --lines --event --reason --since -f --follow --json -q --quiet --help -h'
+            valued='-n --lines --event --reason --since' ;;
+        'audit stats') words=''
+            options='--since --json -q --quiet --help -h'
+            valued=--since ;;
         killswitch) words='status activate deactivate history'
             options='--help -h'
             valued='' ;;
@@ -71,6 +80,15 @@ _thunes_facts() {
         'breaker history') words=''
             options='--since --json -q --quiet --help -h'
             valued=--since ;;
+        'audit validate') words=''
+            options='--deep --anchor --public-key --json -q --quiet --help -h'
+            valued='--anchor --public-key' ;;
+        'audit checkpoint') words=''
+            options='--public-key --json -q --quiet --help -h'
+            valued='' ;;
+        'audit rotate') words=''
+            options='--size --day --despite-damage --reason --yes --dry-run --json -q --quiet --help -h'
+            valued='--size --reason' ;;
         config) words='check show'
             options='--help -h'
             valued='' ;;
@@ -97,6 +115,11 @@ _thunes_value() {
         'init|--environment') echo 'sim testnet live' ;;
         'demo|--home') echo '<directory>' ;;
         'orders list|--state') echo 'intent sent unknown acked filled canceled expired rejected not_placed' ;;
+        'audit tail|0') echo '<file>' ;;
+        'audit stats|0') echo '<file>' ;;
+        'audit validate|--anchor') echo '<file>' ;;
+        'audit validate|--public-key') echo '<file>' ;;
+        'audit validate|0') echo '<file>' ;;
         'sim serve|--candles') echo '<file>' ;;
         'sim serve|--dir') echo '<directory>' ;;
     esac

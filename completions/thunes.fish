@@ -23,8 +23,8 @@ end
 
 complete -c thunes -f
 
-set -g __thunes_valued --candles --confirm --dir --duration --env-file --environment --home --host --port --reason --seed --since --speed --stale --start --state --timeout
-set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'balance' 'pnl' 'explain' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'config' 'config check' 'config show' 'sim' 'sim serve'
+set -g __thunes_valued --anchor --candles --confirm --dir --duration --env-file --environment --event --home --host --lines --port --public-key --reason --seed --since --size --speed --stale --start --state --timeout -n
+set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'audit validate' 'audit checkpoint' 'audit rotate' 'config' 'config check' 'config show' 'sim' 'sim serve'
 
 # thunes
 complete -c thunes -n '__thunes_at' -a 'init' -d 'Create a home for one environment and one account.'
@@ -37,6 +37,7 @@ complete -c thunes -n '__thunes_at' -a 'orders' -d 'What the bot ordered.'
 complete -c thunes -n '__thunes_at' -a 'balance' -d 'What the account holds, ours and not ours.'
 complete -c thunes -n '__thunes_at' -a 'pnl' -d 'What was earned and lost, fees included.'
 complete -c thunes -n '__thunes_at' -a 'explain' -d 'Everything known about one signal, order or position.'
+complete -c thunes -n '__thunes_at' -a 'audit' -d 'The tamper-evident record of everything that happened.'
 complete -c thunes -n '__thunes_at' -a 'killswitch' -d 'Stop entries in every process; exits go on.'
 complete -c thunes -n '__thunes_at' -a 'breaker' -d 'What keeps calls from the exchange while it is unwell.'
 complete -c thunes -n '__thunes_at' -a 'config' -d 'The settings: checked and shown.'
@@ -122,6 +123,32 @@ complete -c thunes -n '__thunes_at explain' -l json -d 'Answer with one JSON doc
 complete -c thunes -n '__thunes_at explain' -s q -l quiet -d 'Print nothing when all is well.'
 complete -c thunes -n '__thunes_at explain' -l help -s h -d 'Show this message and exit.'
 
+# thunes audit
+complete -c thunes -n '__thunes_at audit' -a 'tail' -d 'The newest records of the audit trail.'
+complete -c thunes -n '__thunes_at audit' -a 'stats' -d 'What the audit trail adds up to.'
+complete -c thunes -n '__thunes_at audit' -a 'validate' -d 'Is the audit trail what was written?'
+complete -c thunes -n '__thunes_at audit' -a 'checkpoint' -d 'Verify the audit trail up to its end and sign it.'
+complete -c thunes -n '__thunes_at audit' -a 'rotate' -d 'Close the audit trail\'s open segment, begin the next.'
+complete -c thunes -n '__thunes_at audit' -l help -s h -d 'Show this message and exit.'
+
+# thunes audit tail
+complete -c thunes -n '__thunes_at audit tail' -s n -l lines -x -d 'How many.'
+complete -c thunes -n '__thunes_at audit tail' -l event -x -d 'Only this event; may be repeated.'
+complete -c thunes -n '__thunes_at audit tail' -l reason -x -d 'Only with this reason.'
+complete -c thunes -n '__thunes_at audit tail' -l since -x -d 'today (since midnight UTC), 24h, 7d, all, or a time.'
+complete -c thunes -n '__thunes_at audit tail' -s f -l follow -d 'Go on with what comes, until Ctrl-C.'
+complete -c thunes -n '__thunes_at audit tail' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at audit tail' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at audit tail' -l help -s h -d 'Show this message and exit.'
+complete -c thunes -n '__thunes_at audit tail' -F
+
+# thunes audit stats
+complete -c thunes -n '__thunes_at audit stats' -l since -x -d 'today (since midnight UTC), 24h, 30d, all, or a time.'
+complete -c thunes -n '__thunes_at audit stats' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at audit stats' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at audit stats' -l help -s h -d 'Show this message and exit.'
+complete -c thunes -n '__thunes_at audit stats' -F
+
 # thunes killswitch
 complete -c thunes -n '__thunes_at killswitch' -a 'status' -d 'Are entries stopped, and why?'
 complete -c thunes -n '__thunes_at killswitch' -a 'activate' -d 'Stop entries in every process, at once.'
@@ -179,6 +206,32 @@ complete -c thunes -n '__thunes_at breaker history' -l since -x -d 'today (since
 complete -c thunes -n '__thunes_at breaker history' -l json -d 'Answer with one JSON document.'
 complete -c thunes -n '__thunes_at breaker history' -s q -l quiet -d 'Print nothing when all is well.'
 complete -c thunes -n '__thunes_at breaker history' -l help -s h -d 'Show this message and exit.'
+
+# thunes audit validate
+complete -c thunes -n '__thunes_at audit validate' -l deep -d 'Also form and facts of every record.'
+complete -c thunes -n '__thunes_at audit validate' -l anchor -r -F -d 'Checkpoint notes kept elsewhere; - reads stdin.'
+complete -c thunes -n '__thunes_at audit validate' -l public-key -r -F -d 'The public key, kept elsewhere.'
+complete -c thunes -n '__thunes_at audit validate' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at audit validate' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at audit validate' -l help -s h -d 'Show this message and exit.'
+complete -c thunes -n '__thunes_at audit validate' -F
+
+# thunes audit checkpoint
+complete -c thunes -n '__thunes_at audit checkpoint' -l public-key -d 'Only show the public keys, to be kept off the host.'
+complete -c thunes -n '__thunes_at audit checkpoint' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at audit checkpoint' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at audit checkpoint' -l help -s h -d 'Show this message and exit.'
+
+# thunes audit rotate
+complete -c thunes -n '__thunes_at audit rotate' -l size -x -d 'Only when it has so many bytes: 500k, 64MiB.'
+complete -c thunes -n '__thunes_at audit rotate' -l day -d 'Only when it began on an earlier UTC day.'
+complete -c thunes -n '__thunes_at audit rotate' -l despite-damage -d 'Close a segment that was tampered with, as it is.'
+complete -c thunes -n '__thunes_at audit rotate' -l reason -x -d 'Why, with --despite-damage; it goes to the trail.'
+complete -c thunes -n '__thunes_at audit rotate' -l yes -d 'Do not ask.'
+complete -c thunes -n '__thunes_at audit rotate' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at audit rotate' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at audit rotate' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at audit rotate' -l help -s h -d 'Show this message and exit.'
 
 # thunes config
 complete -c thunes -n '__thunes_at config' -a 'check' -d 'Would these settings trade?'

@@ -15,9 +15,9 @@ from manual_time import ManualTime
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
-from thunes_cli.audit.key import read_public_keys
 from thunes_cli.audit.notary import Notary
 from thunes_cli.audit.notes import PublicKey
+from thunes_cli.audit.public_keys import read_public_keys
 from thunes_cli.audit.report import Report
 from thunes_cli.audit.validation import Request, validate
 from thunes_cli.audit.witness import LedgerView

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change
-from thunes_cli.audit.notes import ORIGIN, BadNote, PublicKey, SigningKey, parse_public_key
+from thunes_cli.audit.notes import ORIGIN, PublicKey, SigningKey
 from thunes_cli.audit.segments import PUBLIC_KEY
 from thunes_cli.config.private_file import sync_directory, write_private_file
 from thunes_cli.errors import ConfigError
@@ -47,29 +47,6 @@ def ensure_audit_key(home: Path, *, instance: str, credentials: Path | None = No
         key = _parsed(path, name)
     _publish(home / PUBLIC_KEY, key.public)
     return key
-
-
-def read_public_keys(path: Path) -> tuple[PublicKey, ...]:
-    """The keys of a file, one a line; lines that begin with # do not count.
-
-    Raises:
-        ConfigError: a line is none, or there are none (78). OSError: the file cannot be read.
-    """
-    keys = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not a file of public keys") from None
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        try:
-            keys.append(parse_public_key(line))
-        except BadNote as error:
-            raise ConfigError(f"{path}, line {number}: {error}") from None
-    if not keys:
-        raise ConfigError(f"{path}: there is no public key in it")
-    return tuple(keys)
 
 
 def announce_key(change: Change, key: SigningKey) -> None:

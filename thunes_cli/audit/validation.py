@@ -110,14 +110,22 @@ class _Validation:
         request = self._request
         if self._only or request.keys or request.anchors or request.ledger or self._survey.count:
             return False
-        return not closed_segments(self._trail) and looks_original(first_line(self._trail))
+        if closed_segments(self._trail) or not self._trail.exists():
+            return False
+        return looks_original(first_line(self._trail))
 
     # -- the reading ----------------------------------------------------------------------------------------------
 
     def run(self) -> Report:
         if self._is_original():
             return self._original()
-        bad = self._foreign_anchor() or self._segments_in_order() or self._after()
+        marks = self._marks()
+        try:
+            bad = self._foreign_anchor() or self._segments_in_order(marks) or self._after()
+        except FileNotFoundError:
+            if marks.next is None:
+                raise
+            bad = self._unseen(marks, None)
         return self._report(bad)
 
     def _foreign_anchor(self) -> FirstBad | None:
@@ -127,8 +135,7 @@ class _Validation:
                 return FirstBad(self._request.anchor_file or self._notes_file, Fault(1, 0, *fault))
         return None
 
-    def _segments_in_order(self) -> FirstBad | None:
-        marks = self._marks()
+    def _segments_in_order(self, marks: Marks) -> FirstBad | None:
         before: tuple[SegmentFile, Scanned] | None = None
         with _closing(open_segments(self._trail, only=self._only)) as files:
             for file in files:

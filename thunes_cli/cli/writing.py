@@ -44,6 +44,17 @@ def change_home(call: Call, work: Callable[[Change], T]) -> tuple[T, tuple[Probl
 
 
 @contextmanager
+def home_journal(call: Call) -> Iterator[Journal]:
+    """The home's journal, for work that is more than one transaction. Raises: as :func:`change_home`."""
+    path = require_home(call.home) / LEDGER
+    with _journal(path) as journal:
+        try:
+            yield journal
+        except sqlite3.Error as error:
+            raise ledger_error(error, path, verb="written") from error
+
+
+@contextmanager
 def _journal(path: Path) -> Iterator[Journal]:
     with closing(Ledger(path)) as ledger:
         try:

@@ -24,7 +24,9 @@ SIM = "sim"
 RESERVE = ".reserve"
 
 MODE = 0o700  # the home holds keys and what the account owns
-_MEMBERS = frozenset({ENV_FILE, BACKUPS, SIM, RESERVE, "daemon.lock", "audit.lock", "lost+found"})
+_MEMBERS = frozenset(
+    {ENV_FILE, BACKUPS, SIM, RESERVE, "daemon.lock", "audit.lock", "audit_key", "audit_key.pub", "lost+found"}
+)
 _MEMBER_PREFIXES = ("thunes.", "audit_trail", ".env.")  # with -wal, .ckpt, rotated segments, .age
 
 
