@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change
+from thunes_cli.clock import from_ms
 from thunes_cli.exchange.filters import SymbolRules
 from thunes_cli.ledger import alerts, fills, orders, positions
 from thunes_cli.ledger.fills import FeeValue
@@ -66,11 +67,13 @@ def state_of(report: OrderReport) -> OrderState:
 def is_ours(order: Order, report: OrderReport, *, slack: timedelta) -> bool:
     """Whether an answer fits what was sent; client ids are unique only among open orders.
 
-    ``slack`` is how much earlier than our own note of it (market time) the exchange may say it got the order.
+    ``slack`` is how much earlier than the time we sent with it (market time) the exchange may say it got the order.
+    That time the exchange has checked; when the order was made we may have had the clock wrong.
     """
+    sent = order.created_at if order.sent_timestamp_ms is None else from_ms(order.sent_timestamp_ms)
     if (report.client_order_id, report.symbol, report.side) != (order.client_order_id, order.symbol, order.side):
         return False
-    if report.time < order.created_at - slack:
+    if report.time < sent - slack:
         return False
     if order.requested_base is not None:
         return report.orig_qty == order.requested_base
