@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from thunes_cli.cli.breaker_view import WireView, read_wire, wire_data, wire_text
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
+from thunes_cli.cli.figures import count
 from thunes_cli.cli.reading import read_book, typed
 from thunes_cli.cli.result import Problem, Result
 from thunes_cli.cli.transitions import transition_data, transition_table
@@ -129,7 +130,7 @@ def breaker_history(
     problems = tuple(_often(call, view, next_command="config check --online"))
     return Result(
         data={"transitions": [transition_data(row) for row in rows], "trips_24h": view.trips},
-        text=(transition_table(rows), f"{view.trips} trips within 24 h"),
+        text=(transition_table(rows), f"{count(view.trips, 'trip')} within 24 h"),
         exit_code=ExitCode.ATTENTION if problems else ExitCode.OK,
         problems=problems,
     )
