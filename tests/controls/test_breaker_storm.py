@@ -127,6 +127,7 @@ def test_six_processes_in_a_storm_send_one_probe(six: Six) -> None:
     assert len(home.rows("SELECT 1 FROM control_history WHERE from_state = 'closed' AND to_state = 'open'")) == 1
 
 
+@pytest.mark.long
 def test_a_ban_silences_six_processes_and_every_restart(six: Six) -> None:
     """Nobody sends until Retry-After is over, however often somebody starts; then all go on, at the time told."""
     home, proxy = six

@@ -12,7 +12,7 @@ QUICK = {"BREAKER_FAIL_MAX": "1", "BREAKER_RESET_SECONDS": "1"}  # it opens befo
 @pytest.mark.parametrize(
     "sick",
     [
-        pytest.param(storm, id="while it waits for the clock"),
+        pytest.param(storm, id="while it waits for the clock", marks=pytest.mark.long),
         pytest.param(only(("/api/v3/account",), storm), id="at the gate"),
         pytest.param(
             only(("/api/v3/account", "/api/v3/exchangeInfo"), storm),
