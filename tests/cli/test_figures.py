@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thunes_cli.cli.figures import count, money, price, rounded
-from thunes_cli.ops.spans import short_span, span
+from thunes_cli.spans import short_span, span
 
 
 @pytest.mark.parametrize(

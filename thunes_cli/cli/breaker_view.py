@@ -12,8 +12,8 @@ from thunes_cli.cli.reading import Book
 from thunes_cli.clock import to_text
 from thunes_cli.ledger import bans, breakers, known
 from thunes_cli.ledger.breakers import BreakerState, BreakerStatus
-from thunes_cli.ops.spans import span
 from thunes_cli.process import boot_id
+from thunes_cli.spans import span
 
 DAY = timedelta(days=1)
 

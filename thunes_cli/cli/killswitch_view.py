@@ -12,7 +12,7 @@ from thunes_cli.clock import to_text
 from thunes_cli.ledger import known
 from thunes_cli.ledger.view_kill_switch import Standing, read_standing
 from thunes_cli.model import plain
-from thunes_cli.ops.spans import span
+from thunes_cli.spans import span
 
 
 class SwitchView(NamedTuple):

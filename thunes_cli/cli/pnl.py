@@ -17,7 +17,7 @@ from thunes_cli.cli.result import Result, Table
 from thunes_cli.clock import to_text
 from thunes_cli.ledger.view_pnl import PnlRows, read_pnl
 from thunes_cli.model import ZERO, Position, plain
-from thunes_cli.ops.spans import span
+from thunes_cli.spans import span
 from thunes_cli.trading.accounting import unrealized
 
 if TYPE_CHECKING:

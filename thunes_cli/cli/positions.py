@@ -18,7 +18,7 @@ from thunes_cli.clock import to_text
 from thunes_cli.ledger.known import read_prices
 from thunes_cli.ledger.positions import all_positions, open_positions
 from thunes_cli.model import ExitReason, Position, PositionStatus, plain
-from thunes_cli.ops.spans import short_span, span
+from thunes_cli.spans import short_span, span
 from thunes_cli.trading.accounting import unrealized
 
 if TYPE_CHECKING:

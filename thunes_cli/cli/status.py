@@ -18,7 +18,7 @@ from thunes_cli.ledger.daemon import JobRow
 from thunes_cli.ledger.view_health import read_health
 from thunes_cli.model import plain
 from thunes_cli.ops.health import Concern, Health, judge
-from thunes_cli.ops.spans import span
+from thunes_cli.spans import span
 
 
 @command(

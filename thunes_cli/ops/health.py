@@ -16,9 +16,9 @@ from thunes_cli.ledger.daemon import DaemonRow
 from thunes_cli.ledger.orders import Sending
 from thunes_cli.ledger.view_health import HealthRows
 from thunes_cli.model import Mode, OrderState, plain
-from thunes_cli.ops.spans import span
 from thunes_cli.process import boot_id, is_alive
 from thunes_cli.risk.exits import BLOCKED_AFTER
+from thunes_cli.spans import span
 
 # A SENT order of a living process is on its way, not unresolved: a request may take its time-out (10 s) and booking a
 # moment. After that, or once its owner is dead, nobody knows what became of it.
