@@ -49,7 +49,7 @@ def commands_page(shapes: Sequence[Shape]) -> str:
     """The reference: one section a command, its help page as it is."""
     parts = [_COMMANDS_HEAD]
     for shape in shapes:
-        if shape.children and shape.words:
+        if shape.words and shape.command is None:
             continue  # a group's page only lists what follows here
         parts.append(f"\n## thunes {shape.path}".rstrip() + f"\n\n```text\n{shape.page.rstrip()}\n```\n")
     return "".join(parts)

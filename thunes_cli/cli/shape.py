@@ -13,7 +13,7 @@ from typer.models import TyperPath
 
 from thunes_cli.cli.command import Command
 from thunes_cli.cli.table import GROUPS, Entry
-from thunes_cli.cli.tree import CONTEXT_SETTINGS, FrameCommand, build_root, load_command
+from thunes_cli.cli.tree import CONTEXT_SETTINGS, FrameCommand, LeadingGroup, build_root
 
 WIDTH = 100
 
@@ -56,7 +56,7 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A command or a group: its words, its parameters, its help page, and the words that may follow a group's."""
+    """A command or a group: its words, its parameters, its help page, and the words that may follow it."""
 
     words: tuple[str, ...]
     summary: str
@@ -130,35 +130,42 @@ def read_tree(entries: Sequence[Entry]) -> tuple[Shape, ...]:
                 contexts[words] = _context(found, words[-1], above)
                 below = [each for each in entries if each.words[:depth] == words]
                 shapes.append(_group(words, below, contexts[words]))
-        command = load_command(entry)
-        shapes.append(_leaf(entry, command, _context(command, entry.words[-1], contexts[entry.words[:-1]])))
+        above = contexts[entry.words[:-1]]
+        command = above.command.get_command(above, entry.words[-1])  # type: ignore[attr-defined]  # as above
+        contexts[entry.words] = _context(command, entry.words[-1], above)
+        below = [each for each in entries if each.words[: len(entry.words)] == entry.words and each is not entry]
+        shapes.append(_leaf(entry, command, contexts[entry.words], below=below))
     return tuple(shapes)
 
 
-def _group(words: tuple[str, ...], entries: Sequence[Entry], context: Context) -> Shape:
-    depth = len(words)
+def _children(entries: Sequence[Entry], *, depth: int) -> tuple[tuple[str, str], ...]:
     children: dict[str, str] = {}
     for entry in entries:
         leaf = len(entry.words) == depth + 1
-        children.setdefault(entry.words[depth], entry.summary if leaf else GROUPS[entry.words[depth]])
+        if entry.words[depth] not in children:
+            children[entry.words[depth]] = entry.summary if leaf else GROUPS[entry.words[depth]]
+    return tuple(children.items())
+
+
+def _group(words: tuple[str, ...], entries: Sequence[Entry], context: Context) -> Shape:
     return Shape(
         words=words,
         summary=GROUPS[words[-1]] if words else "",
         options=_options(context.command.get_params(context)),
         arguments=(),
-        children=tuple(children.items()),
+        children=_children(entries, depth=len(words)),
         page=context.get_help(),
     )
 
 
-def _leaf(entry: Entry, command: FrameCommand, context: Context) -> Shape:
+def _leaf(entry: Entry, command: FrameCommand | LeadingGroup, context: Context, *, below: Sequence[Entry]) -> Shape:
     parameters = command.get_params(context)
     return Shape(
         words=entry.words,
         summary=entry.summary,
         options=_options(parameters),
         arguments=_arguments(parameters),
-        children=(),
+        children=_children(below, depth=len(entry.words)),
         page=context.get_help(),
         command=command.spec,
     )

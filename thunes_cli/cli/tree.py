@@ -95,11 +95,15 @@ class FrameCommand(TyperCommand):
     def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Examples and exit status, where click would put an epilog."""
         del ctx
-        with formatter.section("Examples"):
-            for example in self.spec.examples:
-                formatter.write(f"  {example}\n")
-        with formatter.section("Exit status"):
-            formatter.write_dl([(str(int(code)), meaning) for code, meaning in self.spec.exits])
+        _write_epilog(self.spec, formatter)
+
+
+def _write_epilog(spec: Command[Any], formatter: HelpFormatter) -> None:
+    with formatter.section("Examples"):
+        for example in spec.examples:
+            formatter.write(f"  {example}\n")
+    with formatter.section("Exit status"):
+        formatter.write_dl([(str(int(code)), meaning) for code, meaning in spec.exits])
 
 
 class LazyGroup(TyperGroup):
@@ -130,11 +134,15 @@ class LazyGroup(TyperGroup):
         below = [entry for entry in self.entries if entry.words[self.depth] == cmd_name]
         if not below:
             return None
-        if len(below[0].words) == self.depth + 1:
-            return load_command(below[0])
-        from thunes_cli.cli.table import GROUPS
+        leader = next((entry for entry in below if len(entry.words) == self.depth + 1), None)
+        if leader is None:
+            from thunes_cli.cli.table import GROUPS
 
-        return LazyGroup(name=cmd_name, entries=below, depth=self.depth + 1, help=GROUPS.get(cmd_name, ""))
+            return LazyGroup(name=cmd_name, entries=below, depth=self.depth + 1, help=GROUPS.get(cmd_name, ""))
+        followers = [entry for entry in below if entry is not leader]
+        if not followers:
+            return load_command(leader)
+        return LeadingGroup(load_command(leader), entries=followers, depth=self.depth + 1)
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """click's own, without typer's suggestions: ours look at the whole table, not at one level of it."""
@@ -153,6 +161,45 @@ class LazyGroup(TyperGroup):
             if rows:
                 with formatter.section(section):
                     formatter.write_dl(rows)
+
+
+class LeadingGroup(LazyGroup):
+    """A command under which others stand: ``reconcile`` compares, ``reconcile accept`` is another command."""
+
+    def __init__(self, leader: FrameCommand, *, entries: Sequence[Entry], depth: int) -> None:
+        super().__init__(
+            name=leader.name or "",
+            entries=entries,
+            depth=depth,
+            params=leader.params,
+            callback=leader.callback,
+            help=leader.help,
+            invoke_without_command=True,
+            subcommand_metavar="[COMMAND ...]",
+        )
+        self.spec = leader.spec
+
+    def invoke(self, ctx: Context) -> Any:
+        """The command itself, unless one under it is named; options before that one's name would be lost."""
+        if ctx._protected_args:  # noqa: SLF001 - where click keeps the name of the command to come
+            lost = [name for name in ctx.params if name not in _FRAME and _was_typed(ctx, name)]
+            if lost:
+                ctx.fail(f"--{lost[0].replace('_', '-')} does not go with {ctx._protected_args[0]}")  # noqa: SLF001 - as above
+            self.callback = None
+        return super().invoke(ctx)
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """As for a leaf."""
+        del ctx
+        _write_epilog(self.spec, formatter)
+
+
+_FRAME = frozenset({"frame_json", "frame_quiet"})
+
+
+def _was_typed(context: Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _flag(*names: str, help_text: str, callback: Callable[..., None] | None = None) -> TyperOption:
@@ -222,6 +269,9 @@ def _adapt(spec: Command[Any]) -> Callable[..., Result]:
 
     def run(context: Context, *, frame_json: bool, frame_quiet: bool, **values: Any) -> Result:
         root = context.find_root()
+        leading = context.parent.params if context.parent is not None else {}
+        frame_json = frame_json or bool(leading.get("frame_json"))
+        frame_quiet = frame_quiet or bool(leading.get("frame_quiet"))
         invocation: Invocation = root.obj
         return invocation.perform(
             spec,
