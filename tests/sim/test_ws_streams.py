@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -130,13 +131,13 @@ def test_trades_add_up_to_the_candle(moving: Serving) -> None:
         assert sum(D(each["q"]) for each in trades) == sum(D(each["q"]) for each in aggregates) == D(candle["v"])
         assert (aggregates[0]["f"], aggregates[-1]["l"]) == (candle["f"], candle["L"])
         assert candle["L"] - candle["f"] + 1 == candle["n"]
-        assert all(each["l"] + 1 == after["f"] for each, after in zip(aggregates, aggregates[1:], strict=False))
+        assert all(each["l"] + 1 == after["f"] for each, after in pairwise(aggregates))
         assert set(trades[0]) == {"e", "E", "s", "t", "p", "q", "T", "m", "M"}
         assert set(aggregates[0]) == {"e", "E", "s", "a", "p", "q", "f", "l", "T", "m", "M"}
 
 
 def test_best_prices_are_rests_and_news_only(moving: Serving) -> None:
-    """bookTicker names neither type nor time, agrees with REST, is silent while nothing changes, and tells of trades."""
+    """bookTicker names neither type nor time, agrees with REST, and speaks only when something changed."""
     serving = moving
     with wire(serving, "/ws") as client:
         client.control("SUBSCRIBE", ["btcusdt@bookTicker"])

@@ -140,7 +140,7 @@ class RawWire:
     def until_end(
         self, answer: Callable[[bytes], bytes | None], *, seconds: float = SECONDS
     ) -> tuple[int, list[Frame]]:
-        """Answer each ping as told until the connection closes or time is up: the close code (0: it lives), all frames."""
+        """Answer pings as told until the connection closes or time is up: close code (0: it lives) and frames."""
         seen: list[Frame] = []
         deadline = time.monotonic() + seconds
         while not self.lost and time.monotonic() < deadline:

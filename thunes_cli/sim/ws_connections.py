@@ -23,7 +23,7 @@ class Connections:
     returns how many it reached. A fault that lasts is lifted by calling it again with ``on=False``.
 
     Attributes:
-        refusing: new connections are refused with HTTP 503. ``silent``: new connections are silent too.
+        refusing: new connections are refused. ``silent``: new connections are silent too.
         twice, reversed: so many of the account's next changes are reported twice, or with their events in reverse
             order; counted down as they happen.
     """
@@ -56,6 +56,10 @@ class Connections:
     def drop(self, kind: Kind | None = None) -> int:
         """Let TCP connections fall, without a close frame."""
         return self._each(kind, lambda connection: connection.abort())
+
+    def refuse(self, *, on: bool = True) -> None:
+        """Refuse new connections with HTTP 503."""
+        self.refusing = on
 
     def silence(self, kind: Kind | None = None, *, on: bool = True) -> int:
         """Send no message any more, while pings and pongs go on; what would have been said is lost."""
