@@ -14,8 +14,8 @@ from daemon_processes import Home, make_home, serve, wait_for
 from trail_reading import read_chain
 
 from thunes_cli.ledger import fills
+from thunes_cli.ledger.baseline import read_baseline
 from thunes_cli.ledger.connection import open_for_reading
-from thunes_cli.ledger.known import read_baseline
 from thunes_cli.trading.accounting import asset_effects
 from thunes_cli.trading.assurance import differing_positions
 
