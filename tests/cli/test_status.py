@@ -439,3 +439,13 @@ def test_every_next_command_exists(bot: BotHome) -> None:
     for problem in problems:
         words = [word for word in shlex.split(problem["hint"])[3:] if not word.startswith("-")]
         assert words[0] in known or " ".join(words[:2]) in known, problem["hint"]
+
+
+def test_a_rejected_key_is_attention(bot: BotHome) -> None:
+    """3 from the moment the exchange refused it until it is accepted again."""
+    bot.alert_lasting("key_rejected", key="")
+
+    answer = bot.ask("status", "--json")
+
+    assert answer.code == 3
+    assert "key_rejected" in answer.codes

@@ -16,7 +16,7 @@ from losses import Losses
 from thunes_cli.audit.journal import Journal
 from thunes_cli.audit.trail import DrainOutcome
 from thunes_cli.clock import Clock
-from thunes_cli.ledger import bans, breakers, controls
+from thunes_cli.ledger import alerts, bans, breakers, controls
 from thunes_cli.ledger.bans import RateUsage
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.identity import save_entries_from
@@ -192,3 +192,22 @@ def test_the_exchanges_count_of_orders(
     now.tick(seconds_later)
 
     assert ask(journal).reason is reason
+
+
+def test_a_rejected_key_stops_entries(journal: Journal) -> None:
+    """Whichever process was refused."""
+    with journal.change() as change:
+        alerts.raise_alert(
+            change.connection,
+            controls.KEY_REJECTED,
+            "rejected",
+            severity=alerts.Severity.CRITICAL,
+            at=change.at,
+            at_wall=change.at_wall,
+            lasting=True,
+        )
+
+    decision = ask(journal)
+
+    assert decision.reason is Rejection.EXITS_ONLY
+    assert decision.facts == {"because": "the exchange rejects the API key"}

@@ -7,12 +7,14 @@ signed read of its own. An order never is the probe and is not delayed by one.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from thunes_cli.audit.journal import Journal
@@ -20,8 +22,16 @@ from thunes_cli.errors import ThunesError
 from thunes_cli.exchange.binance import BinanceExchange, connect
 from thunes_cli.exchange.breaker import Admission, Breaker
 from thunes_cli.exchange.clock_sync import SAMPLES, read_anchor
-from thunes_cli.exchange.failures import BreakerOpen, ExchangeFailure, OutcomeUnknown, RateLimited, Rejected
+from thunes_cli.exchange.failures import (
+    AuthFailed,
+    BreakerOpen,
+    ExchangeFailure,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+)
 from thunes_cli.exchange.filters import SymbolRules
+from thunes_cli.exchange.key_guard import KeyGuard
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.exchange.rate_gate import RateGate
 from thunes_cli.ledger.bans import Ban
@@ -41,32 +51,38 @@ _LEDGER_ERRORS = (sqlite3.Error, OSError, ThunesError)
 class GuardedExchange:
     """An :class:`~thunes_cli.exchange.protocol.Exchange` around another one; every method may raise ``BreakerOpen``."""
 
-    def __init__(self, exchange: Exchange, *, breaker: Breaker, gate: RateGate) -> None:
+    def __init__(self, exchange: Exchange, *, breaker: Breaker, gate: RateGate, key: KeyGuard | None = None) -> None:
+        """``key``: None asks with a rejected key as often as it is told to (a check of the key itself)."""
         self._exchange = exchange
         self._breaker = breaker
         self._gate = gate
+        self._key = key
 
     # -- the guard ---------------------------------------------------------------------------------------------
 
-    def _call(self, work: Callable[[], _T], *, light: bool = False) -> _T:
+    def _call(self, work: Callable[[], _T], *, light: bool = False, signed: bool = False) -> _T:
         """A read. ``light``: it costs next to nothing, and an exit may need it (see ``RateGate.slow_down``)."""
         if self._breaker.probe_due():
             self.probe()
         self._gate.slow_down(light=light)
-        return self._guarded(work)
+        return self._guarded(work, signed=signed)
 
-    def _guarded(self, work: Callable[[], _T]) -> _T:
+    def _guarded(self, work: Callable[[], _T], *, signed: bool, ordering: bool = False) -> _T:
         past = self._gate.check()
         admission = self._breaker.admit()
+        if signed and self._key is not None:
+            self._key.check()
         try:
             result = work()
         except ExchangeFailure as failure:
-            self._note_failure(admission, failure, past)
+            self._note_failure(admission, failure, past, ordering=ordering)
             raise
-        self._note_answer(past)
+        self._note_answer(past, signed=signed, ordering=ordering)
         return result
 
-    def _note_failure(self, admission: Admission, failure: ExchangeFailure, past: Ban | None) -> None:
+    def _note_failure(
+        self, admission: Admission, failure: ExchangeFailure, past: Ban | None, *, ordering: bool
+    ) -> None:
         def note() -> None:
             limit = _ban_in(failure)
             if limit is not None:
@@ -74,11 +90,18 @@ class GuardedExchange:
             elif isinstance(failure, Rejected):
                 self._gate.answered(past)
             self._breaker.failed(admission, failure)
+            if isinstance(failure, AuthFailed) and self._key is not None:
+                self._key.rejected(failure, ordering=ordering)
 
         self._without_masking(note)
 
-    def _note_answer(self, past: Ban | None) -> None:
-        self._without_masking(lambda: self._gate.answered(past))
+    def _note_answer(self, past: Ban | None, *, signed: bool, ordering: bool = False) -> None:
+        def note() -> None:
+            self._gate.answered(past)
+            if signed and self._key is not None:
+                self._key.accepted(ordering=ordering)
+
+        self._without_masking(note)
 
     def _without_masking(self, note: Callable[[], None]) -> None:
         """A ledger that cannot be written (a full disk) must not hide what became of an order."""
@@ -89,7 +112,7 @@ class GuardedExchange:
         self._gate.record()
 
     def probe(self) -> bool:
-        """Send the probe when it is due and nobody has it; whether calls may go out now.
+        """Send the probe when it is due and nobody has it, and try a rejected key again; whether calls may go out now.
 
         Raises nothing of the exchange's: a failed probe is an answer.
         """
@@ -101,6 +124,9 @@ class GuardedExchange:
             self._breaker.admit()
         except BreakerOpen:
             return False
+        if self._key is not None and self._key.retry_due():
+            with contextlib.suppress(ExchangeFailure):
+                self._guarded(self._exchange.account, signed=True)
         return True
 
     def _take_probe(self) -> ProbeLease | None:
@@ -125,7 +151,10 @@ class GuardedExchange:
             if limit is not None:
                 self._without_masking(lambda: self._gate.limited(limit))
             elif outcome is None:
-                self._note_answer(past)
+                self._note_answer(past, signed=True)
+            elif isinstance(outcome, AuthFailed) and self._key is not None:
+                rejected = partial(self._key.rejected, outcome, ordering=False)
+                self._without_masking(rejected)
 
     # -- the exchange ------------------------------------------------------------------------------------------
 
@@ -168,35 +197,36 @@ class GuardedExchange:
 
     def account(self) -> Account:
         """Balances and account id."""
-        return self._call(self._exchange.account)
+        return self._call(self._exchange.account, signed=True)
 
     def place(self, order: MarketOrder, *, timestamp_ms: int) -> OrderReport:
         """Send a market order once; ``BreakerOpen`` proves that it was not sent."""
-        return self._guarded(lambda: self._exchange.place(order, timestamp_ms=timestamp_ms))
+        return self._guarded(lambda: self._exchange.place(order, timestamp_ms=timestamp_ms), signed=True, ordering=True)
 
     def test_place(self, order: MarketOrder) -> None:
         """Let the exchange validate an order without executing it."""
-        self._call(lambda: self._exchange.test_place(order))
+        self._call(lambda: self._exchange.test_place(order), signed=True)
 
     def order(self, symbol: str, client_order_id: ClientOrderId) -> OrderReport | None:
         """The order by client id, or None on -2013."""
-        return self._call(lambda: self._exchange.order(symbol, client_order_id), light=True)
+        return self._call(lambda: self._exchange.order(symbol, client_order_id), light=True, signed=True)
 
     def orders(
         self, symbol: str, *, from_order_id: int | None = None, start: datetime | None = None
     ) -> list[OrderReport]:
         """Orders of a symbol, oldest first."""
-        return self._call(lambda: self._exchange.orders(symbol, from_order_id=from_order_id, start=start))
+        return self._call(lambda: self._exchange.orders(symbol, from_order_id=from_order_id, start=start), signed=True)
 
     def open_orders(self, symbol: str) -> list[OrderReport]:
         """Orders the exchange is still working on."""
-        return self._call(lambda: self._exchange.open_orders(symbol))
+        return self._call(lambda: self._exchange.open_orders(symbol), signed=True)
 
     def trades(self, symbol: str, *, order_id: int | None = None, from_trade_id: int | None = None) -> list[Trade]:
         """Our executions of a symbol, oldest first."""
         return self._call(
             lambda: self._exchange.trades(symbol, order_id=order_id, from_trade_id=from_trade_id),
             light=order_id is not None,
+            signed=True,
         )
 
 
@@ -211,13 +241,13 @@ class GuardedBinance(GuardedExchange):
     """Binance behind the guard, with the clock kept in step."""
 
     def __init__(self, exchange: BinanceExchange, journal: Journal, *, breaker: Breaker, gate: RateGate) -> None:
-        super().__init__(exchange, breaker=breaker, gate=gate)
+        super().__init__(exchange, breaker=breaker, gate=gate, key=KeyGuard(journal))
         self._binance = exchange
         self._journal = journal
 
     def key_permissions(self) -> dict[str, bool] | None:
         """What the key may do, by Binance's names; None where nobody can be asked."""
-        return self._call(self._binance.key_permissions)
+        return self._call(self._binance.key_permissions, signed=True)
 
     def resync_clock(self, *, speed: Decimal | None = None, samples: int = SAMPLES) -> None:
         """Read the exchange's clock, set ours by it and record the anchor for every process.

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from thunes_cli.clock import from_text, to_text
 
 KILL_SWITCH = "kill_switch"  # its name in the history of controls
+KEY_REJECTED = "key_rejected"  # a condition that lasts: the exchange refuses our API key
 ACTIVE, INACTIVE = "active", "inactive"
 
 
@@ -124,6 +125,12 @@ def count_rearms(connection: sqlite3.Connection, *, since: datetime) -> int:
         (KILL_SWITCH, INACTIVE, to_text(since)),
     ).fetchone()
     return int(row[0])
+
+
+def key_is_rejected(connection: sqlite3.Connection) -> bool:
+    """Whether the exchange refused our API key when it was asked last."""
+    row = connection.execute("SELECT 1 FROM alert_conditions WHERE kind = ?", (KEY_REJECTED,)).fetchone()
+    return row is not None
 
 
 @dataclass(frozen=True, slots=True)

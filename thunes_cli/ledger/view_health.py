@@ -40,7 +40,7 @@ class HardExit(NamedTuple):
 class HealthRows(NamedTuple):
     """One snapshot. ``limits`` and ``feed`` are what the daemon recorded, empty before it ever did.
 
-    ``ban_left_s`` is what is left of a ban in force.
+    ``ban_left_s`` is what is left of a ban in force; ``key_rejected``: the exchange refused our key last.
     """
 
     daemon: DaemonRow | None
@@ -50,6 +50,7 @@ class HealthRows(NamedTuple):
     breaker: breakers.BreakerStatus
     ban: bans.Ban | None
     ban_left_s: float
+    key_rejected: bool
     limits: Mapping[str, Any]
     feed: Mapping[str, Any]
     feed_at: datetime | None
@@ -78,6 +79,7 @@ def read_health(connection: sqlite3.Connection, *, now: datetime, wall: datetime
         breaker=breakers.breaker_status(connection, wall, limits=breakers.recorded_limits(values)),
         ban=ban,
         ban_left_s=ban.left_s(wall=wall, monotonic=monotonic, boot=boot) if ban is not None else 0.0,
+        key_rejected=controls.key_is_rejected(connection),
         limits=values,
         feed=feed[0] if feed else {},
         feed_at=feed[1] if feed else None,

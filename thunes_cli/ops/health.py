@@ -147,6 +147,9 @@ class _Look:
 
     def _controls(self) -> Iterator[Concern]:
         rows = self.rows
+        if rows.key_rejected:
+            message = "the exchange rejects the API key: entries are stopped, and nothing can be sold"
+            yield Concern("key_rejected", message, "config check --online")
         if rows.kill_switch.active:
             since = f" for {span(self.now - rows.kill_switch.since)}" if rows.kill_switch.since else ""
             message = f"the kill switch is active{since}: {rows.kill_switch.reason}; entries are stopped, exits go on"

@@ -64,10 +64,14 @@ def read_facts(connection: sqlite3.Connection, signal: Signal, outside: Outside,
         candle_close=signal.candle_close_time,
         entries_from=read_identity(connection).entries_from or now,
         max_signal_age=outside.max_signal_age,
-        exits_only=outside.exits_only,
+        exits_only=outside.exits_only or _key_problem(connection),
         not_tradable=outside.not_tradable,
         filter_problem=outside.filter_problem,
     )
+
+
+def _key_problem(connection: sqlite3.Connection) -> str | None:
+    return "the exchange rejects the API key" if controls.key_is_rejected(connection) else None
 
 
 def _committed(connection: sqlite3.Connection) -> int:
