@@ -11,7 +11,7 @@ from pathlib import Path
 
 from thunes_cli.audit.journal import Journal
 from thunes_cli.errors import ConfigError
-from thunes_cli.exchange.failures import ExchangeFailure
+from thunes_cli.exchange.failures import BreakerOpen, ExchangeFailure
 from thunes_cli.exchange.filters import MarketFacts
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger import orders, positions
@@ -20,7 +20,7 @@ from thunes_cli.market.feed import Feed, Price
 from thunes_cli.model import ExitReason, Mode, Order, OrderState, Position, Rejection, Side, Signal
 from thunes_cli.risk.exits import exit_reason
 from thunes_cli.risk.rules import Limits
-from thunes_cli.trading.entering import Condition, Entries, Quote
+from thunes_cli.trading.entering import NO_QUOTE, Condition, Entries, Quote
 from thunes_cli.trading.execution import Execution
 from thunes_cli.trading.exiting import Exits
 from thunes_cli.trading.plan import TradingPlan
@@ -177,8 +177,11 @@ class Engine:
         return Condition(skew=self.skew, exits_only=exits_only)
 
     def _quote(self, symbol: str) -> Quote:
-        price = self._price(symbol)
-        facts = MarketFacts(last_price=price.value, average_price=self._exchange.average_price(symbol))
+        try:
+            price = self._price(symbol)
+            facts = MarketFacts(last_price=price.value, average_price=self._exchange.average_price(symbol))
+        except BreakerOpen:
+            return NO_QUOTE
         return Quote(rules=self._symbols.rules(symbol), facts=facts, at=price.at)
 
     def _price(self, symbol: str) -> Price:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change, Journal
+from thunes_cli.clock import EPOCH
 from thunes_cli.exchange.filters import MarketFacts, SymbolRules, shape_market_buy
 from thunes_cli.ledger import orders
 from thunes_cli.ledger.decisions import insert_decision
 from thunes_cli.ledger.identity import read_identity, take_client_order_id
-from thunes_cli.model import ClientOrderId, Decision, Order, Rejection, Side, Signal
+from thunes_cli.model import ZERO, ClientOrderId, Decision, Order, Rejection, Side, Signal
 from thunes_cli.process import this_process
 from thunes_cli.risk.facts import Outside, read_facts
 from thunes_cli.risk.rules import Limits, decide
@@ -32,6 +33,10 @@ class Quote:
     rules: SymbolRules | None
     facts: MarketFacts
     at: datetime
+
+
+# While nothing may be sent there is no price: the rules then say why not, in their order, the breaker among them.
+NO_QUOTE = Quote(rules=None, facts=MarketFacts(last_price=ZERO, average_price=ZERO), at=EPOCH)
 
 
 @dataclass(frozen=True, slots=True)
