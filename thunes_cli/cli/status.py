@@ -64,7 +64,7 @@ def _data(book: Book, health: Health) -> dict[str, Any]:
         "environment": str(book.identity.environment),
         "daemon": _daemon(health),
         "kill_switch": {"active": rows.kill_switch.active, "reason": rows.kill_switch.reason},
-        "breakers": [_breaker(health)],
+        "breakers": [_breaker(book, health)],
         "rate_limit_ban": None if rows.ban is None else {"http_status": rows.ban.status, "retry_in_s": rows.ban_left_s},
         "feed": {
             "mode": health.feed_mode,
@@ -101,15 +101,16 @@ def _daemon(health: Health) -> dict[str, Any]:
     }
 
 
-def _breaker(health: Health) -> dict[str, Any]:
+def _breaker(book: Book, health: Health) -> dict[str, Any]:
     breaker = health.rows.breaker
+    opened = breaker.opened_at
     return {
         "name": breaker.name,
         "state": str(breaker.state),
         "fail_counter": breaker.fail_counter,
         "fail_max": breaker.fail_max,
         "window_s": breaker.window_s,
-        "opened_at": to_text(breaker.opened_at) if breaker.opened_at else None,
+        "opened_at": to_text(book.identity.anchor.market_at(opened)) if opened else None,
         "retry_in_s": None if breaker.retry_in_s is None else round(breaker.retry_in_s, 3),
         "cause": breaker.cause,
     }

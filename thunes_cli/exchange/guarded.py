@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 from thunes_cli.audit.journal import Journal
 from thunes_cli.errors import ThunesError
 from thunes_cli.exchange.binance import BinanceExchange, connect
-from thunes_cli.exchange.breaker import Admission, Breaker
+from thunes_cli.exchange.breaker import PROBE_LEASE_S, Admission, Breaker
 from thunes_cli.exchange.clock_sync import SAMPLES, read_anchor
 from thunes_cli.exchange.failures import (
     AuthFailed,
@@ -284,7 +284,9 @@ def open_binance(
         on_headers=gate.observe,
         on_limits=gate.set_limits,
     )
-    return GuardedBinance(exchange, journal, breaker=Breaker(journal, limits=limits), gate=gate)
+    # A probe may take two requests (its clock read anew in between) before somebody else should send one.
+    lease_s = max(PROBE_LEASE_S, 3 * float(timeout_s))
+    return GuardedBinance(exchange, journal, breaker=Breaker(journal, limits=limits, probe_lease_s=lease_s), gate=gate)
 
 
 def _resync(exchange: Exchange, journal: Journal, *, speed: Decimal | None = None, samples: int = SAMPLES) -> None:
