@@ -1,13 +1,20 @@
-"""The alert outbox: rows written in the transaction that caused them. A lasting condition alerts once."""
+"""Raising alerts: rows written in the transaction that caused them. A lasting condition alerts once.
+
+How they go out is the business of :mod:`thunes_cli.alerts`; its rows are in :mod:`thunes_cli.ledger.alert_delivery`.
+"""
 
 from __future__ import annotations
 
 import enum
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from thunes_cli.clock import from_text, to_text
+from thunes_cli.spans import span
+
+LONGEST_TEXT = 12_000  # what an exchange may put into an error has no bounds
 
 
 class Severity(enum.StrEnum):
@@ -18,16 +25,37 @@ class Severity(enum.StrEnum):
     CRITICAL = "critical"
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One message for the operator."""
+class Phase(enum.StrEnum):
+    """Whether something happened, or began to last, or is over."""
+
+    EVENT = "event"
+    BEGAN = "began"
+    OVER = "over"
+
+
+class Alert(NamedTuple):
+    """One message for the operator; ``note`` is the checkpoint of the trail that goes with it."""
 
     id: int
     kind: str
     key: str
+    phase: Phase
     severity: Severity
     text: str
+    note: str | None
     created_at: datetime
+    created_wall: datetime
+
+
+class Condition(NamedTuple):
+    """Something that lasts and was told: since when (market time), and how often it was found since."""
+
+    kind: str
+    key: str
+    severity: Severity
+    since: datetime
+    last_at: datetime
+    times: int
 
 
 def raise_alert(
@@ -41,36 +69,128 @@ def raise_alert(
     key: str = "",
     lasting: bool = False,
 ) -> bool:
-    """Queue an alert; a ``lasting`` condition that is already reported is only counted (then False)."""
+    """Queue an alert; a ``lasting`` condition that is already reported is only counted (then False).
+
+    ``text`` says what, with which numbers, since when unless it is now, and the next command to type, in a last
+    sentence "Next: thunes …".
+    """
     if lasting:
         row = connection.execute(
-            "INSERT INTO alert_conditions (kind, key, since, count) VALUES (?, ?, ?, 1)"
-            " ON CONFLICT (kind, key) DO UPDATE SET count = count + 1 RETURNING count",
-            (kind, key, to_text(at)),
+            "INSERT INTO alert_conditions (kind, key, severity, since, last_at, count) VALUES (?, ?, ?, ?, ?, 1)"
+            " ON CONFLICT (kind, key) DO UPDATE SET count = count + 1, last_at = excluded.last_at RETURNING count",
+            (kind, key, severity, to_text(at), to_text(at)),
         ).fetchone()
         if row["count"] > 1:
             return False
-    connection.execute(
-        "INSERT INTO alerts (kind, key, severity, text, created_at, created_wall) VALUES (?, ?, ?, ?, ?, ?)",
-        (kind, key, severity, text, to_text(at), to_text(at_wall)),
-    )
+    phase = Phase.BEGAN if lasting else Phase.EVENT
+    _queue(connection, kind, text, severity=severity, phase=phase, key=key, at=at, at_wall=at_wall)
     return True
 
 
-def end_condition(connection: sqlite3.Connection, kind: str, *, key: str = "") -> bool:
-    """A lasting condition is over; True when it was on."""
-    return connection.execute("DELETE FROM alert_conditions WHERE kind = ? AND key = ?", (kind, key)).rowcount == 1
+def end_condition(connection: sqlite3.Connection, kind: str, *, key: str = "") -> Condition | None:
+    """A lasting condition is over, and nobody is told; what it was, None when it was not on."""
+    row = connection.execute(
+        "DELETE FROM alert_conditions WHERE kind = ? AND key = ? RETURNING *", (kind, key)
+    ).fetchone()
+    return None if row is None else _condition(row)
+
+
+def tell_over(
+    connection: sqlite3.Connection,
+    kind: str,
+    text: str,
+    *,
+    at: datetime,
+    at_wall: datetime,
+    key: str = "",
+    severity: Severity = Severity.INFO,
+) -> Condition | None:
+    """A lasting condition is over: say so, with how long it lasted; None, with nothing written, when it was not on."""
+    condition = end_condition(connection, kind, key=key)
+    if condition is None:
+        return None
+    began = f"{condition.since:%Y-%m-%d %H:%M:%S}Z"
+    often = f", found {condition.times} times" if condition.times > 1 else ""
+    told, _, following = text.partition(" Next: ")
+    told += f" It lasted {span(at - condition.since)}, since {began}{often}."
+    _queue(
+        connection,
+        kind,
+        f"{told} Next: {following}" if following else told,
+        severity=severity,
+        phase=Phase.OVER,
+        key=key,
+        at=at,
+        at_wall=at_wall,
+    )
+    return condition
+
+
+def read_conditions(connection: sqlite3.Connection) -> list[Condition]:
+    """What lasts, the oldest first."""
+    return [_condition(row) for row in connection.execute("SELECT * FROM alert_conditions ORDER BY since, kind, key")]
+
+
+def last_alert_id(connection: sqlite3.Connection) -> int:
+    """The newest alert's id, 0 before the first."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM alerts").fetchone()[0])
 
 
 def pending_alerts(connection: sqlite3.Connection, *, limit: int = 100) -> list[Alert]:
-    """Alerts not yet delivered, oldest first."""
-    rows = connection.execute("SELECT * FROM alerts WHERE state = 'pending' ORDER BY id LIMIT ?", (limit,)).fetchall()
+    """Alerts that not every channel has yet, oldest first."""
+    rows = connection.execute("SELECT * FROM alerts WHERE state = 'pending' ORDER BY id LIMIT ?", (limit,))
+    return alerts_of(rows.fetchall())
+
+
+def alerts_of(rows: Sequence[sqlite3.Row]) -> list[Alert]:
+    """Rows of the table as values."""
     return [
-        Alert(row["id"], row["kind"], row["key"], Severity(row["severity"]), row["text"], from_text(row["created_at"]))
+        Alert(
+            id=row["id"],
+            kind=row["kind"],
+            key=row["key"],
+            phase=Phase(row["phase"]),
+            severity=Severity(row["severity"]),
+            text=row["text"],
+            note=row["note"],
+            created_at=from_text(row["created_at"]),
+            created_wall=from_text(row["created_wall"]),
+        )
         for row in rows
     ]
 
 
-def mark_sent(connection: sqlite3.Connection, alert_id: int, *, wall: datetime) -> None:
-    """An alert was delivered."""
-    connection.execute("UPDATE alerts SET state = 'sent', sent_wall = ? WHERE id = ?", (to_text(wall), alert_id))
+def _queue(
+    connection: sqlite3.Connection,
+    kind: str,
+    text: str,
+    *,
+    severity: Severity,
+    phase: Phase,
+    key: str,
+    at: datetime,
+    at_wall: datetime,
+) -> None:
+    connection.execute(
+        "INSERT INTO alerts (kind, key, phase, severity, text, created_at, created_wall) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (kind, key, phase, severity, _storable(text), to_text(at), to_text(at_wall)),
+    )
+
+
+def _storable(text: str) -> str:
+    """As SQLite takes it: half a surrogate pair, which JSON can carry, must not undo a booking."""
+    if len(text) > LONGEST_TEXT:
+        what, _, following = text.partition(" Next: ")
+        text = f"{what[:LONGEST_TEXT]} …" + (f" Next: {following}" if 0 < len(following) < LONGEST_TEXT else "")
+    return text.encode("utf-8", "replace").decode()
+
+
+def _condition(row: sqlite3.Row) -> Condition:
+    return Condition(
+        kind=row["kind"],
+        key=row["key"],
+        severity=Severity(row["severity"]),
+        since=from_text(row["since"]),
+        last_at=from_text(row["last_at"]),
+        times=row["count"],
+    )
