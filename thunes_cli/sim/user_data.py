@@ -12,6 +12,8 @@ from thunes_cli.sim.streams_message import Message
 from thunes_cli.sim.world import World
 
 _LOG = logging.getLogger(__name__)
+# An order has at most this many reports beside its trades: a beginning, a trigger and an end.
+_REPORTS = 3
 
 
 class Listener(Protocol):
@@ -31,8 +33,8 @@ class UserData:
         self._world = world
         self._listeners: dict[Listener, None] = {}
         orders, trades = world.store.last_ids()
-        # No order has more reports than its trades, a beginning, a trigger and an end: ids go on after a restart.
-        self._execution = 3 * sum(orders.values()) + sum(trades.values())
+        # Ids go on after a restart.
+        self._execution = _REPORTS * sum(orders.values()) + sum(trades.values())
         world.engine.listeners.append(self._committed)
 
     def __bool__(self) -> bool:
@@ -58,12 +60,11 @@ class UserData:
         return key is not None and not key.revoked and key.permissions["enableReading"]
 
     def _committed(self, committed: Committed) -> None:
+        if not self._listeners:
+            self._execution += _REPORTS * len(committed.orders) + len(committed.trades)
+            return
         try:
-            told = events.messages(
-                committed, now=self._world.clock.now(), next_execution=self._next_execution
-            )  # made even if nobody listens, so that execution ids do not depend on it
-            if self._listeners:
-                self._publish(told)
+            self._publish(events.messages(committed, now=self._world.clock.now(), next_execution=self._next_execution))
         except Exception:  # noqa: BLE001 - the change is stored and true, whoever could not be told of it
             _LOG.exception("an account event could not be told")
 

@@ -23,14 +23,14 @@ class Connections:
     returns how many it reached. A fault that lasts is lifted by calling it again with ``on=False``.
 
     Attributes:
-        refusing: new connections are refused. ``silent``: new connections are silent too.
+        refusing: new connections are refused. ``silent``: of these kinds, new connections are silent too.
         twice, reversed: so many of the account's next changes are reported twice, or with their events in reverse
             order; counted down as they happen.
     """
 
     def __init__(self) -> None:
         self.refusing = False
-        self.silent = False
+        self.silent: set[Kind] = set()
         self.twice = 0
         self.reversed = 0
         self._open: dict[Connection, Kind] = {}
@@ -41,7 +41,7 @@ class Connections:
     def add(self, connection: Connection, kind: Kind) -> None:
         """A connection has been made."""
         self._open[connection] = kind
-        connection.silent = self.silent
+        connection.silent = kind in self.silent
 
     def remove(self, connection: Connection) -> None:
         """It is over."""
@@ -63,7 +63,8 @@ class Connections:
 
     def silence(self, kind: Kind | None = None, *, on: bool = True) -> int:
         """Send no message any more, while pings and pongs go on; what would have been said is lost."""
-        self.silent = on and kind is None
+        kinds: set[Kind] = {"market", "api"} if kind is None else {kind}
+        self.silent = self.silent | kinds if on else self.silent - kinds
 
         def silence(connection: Connection) -> None:
             connection.silent = on
