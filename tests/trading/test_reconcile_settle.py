@@ -13,11 +13,11 @@ from trading_room import BUY_AGAIN, BUY_NOW, HOUR, SELL_NOW, Room
 
 from thunes_cli.ledger.alerts import pending_alerts
 from thunes_cli.model import OrderState, PositionStatus, Side
+from thunes_cli.risk.freezing import freeze_symbol
 from thunes_cli.risk.kill_switch import counted_result
 from thunes_cli.trading.adopting import Judgement
 from thunes_cli.trading.booking import refold
 from thunes_cli.trading.reconcile_look import Scope
-from thunes_cli.trading.reconcile_record import freeze_symbol
 
 
 def alerts(room: Room, kind: str = "reconcile") -> list[str]:

@@ -15,6 +15,7 @@ from thunes_cli.cli.folding import folded, width_for
 from thunes_cli.cli.reading import Book, read_book, typed
 from thunes_cli.cli.result import Result, Table
 from thunes_cli.clock import EPOCH, to_text
+from thunes_cli.errors import UsageFault
 from thunes_cli.ledger.orders import list_orders
 from thunes_cli.ledger.view_orders import count_orders, fees_by_order
 from thunes_cli.model import Order, OrderState, plain
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import typer  # without options of its own this command is called without it: thunes_cli.cli.quick
 
 SINCE = "24h"
+_EXTERNAL = "thunes orders list --external --since 7d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class _Listed:
 
 
 @command(
-    examples=("thunes orders list", "thunes orders list --since 7d", "thunes orders list --state UNKNOWN --since all"),
+    examples=("thunes orders list", "thunes orders list --since 7d", "thunes orders list --external --since 7d"),
     exits=((0, "listed, an empty list included"), 5, 10, 13, 78),
 )
 def orders_list(
@@ -46,15 +48,25 @@ def orders_list(
     since: Annotated[
         str, typer.Option("--since", metavar="WHEN", help="Made since: 24h, 7d, today, all, or a time.")
     ] = SINCE,
+    external: Annotated[
+        bool, typer.Option("--external", help="Instead, orders of the account that this home did not make.")
+    ] = False,
 ) -> Result:
     """What was ordered, and what came of it.
 
     EXPIRED and CANCELED may carry fills: the executed quantity is the truth. Fees are valued in the quote asset.
+    --external lists what comparisons with the exchange have seen: orders of somebody else, of another home, of a copy.
     """
     begin = parse_since(since, option="--since")
+    if external:
+        from thunes_cli.cli.orders_external import external_result
+
+        if state is not None:
+            raise UsageFault("--state is ours to know; it does not go with --external", hint=_EXTERNAL)
+        return external_result(call, begin)
     listed = read_book(call, lambda book: _read(book, begin, state))
     return Result(
-        data={"orders": [_row(order, listed.fees) for order in listed.orders]},
+        data={"orders": [order_data(order, listed.fees) for order in listed.orders]},
         text=(
             _table(listed) if listed.orders else "no orders",
             *(folded(note, width=width_for(call)) for note in _notes(call, listed)),
@@ -76,7 +88,8 @@ def average_price(order: Order) -> Decimal | None:
     return rounded(order.executed_quote / order.executed_qty)
 
 
-def _row(order: Order, fees: dict[int, Decimal]) -> dict[str, Any]:
+def order_data(order: Order, fees: dict[int, Decimal]) -> dict[str, Any]:
+    """The contract's keys of an order, and more; ``fees`` by row id, in quote."""
     requested = order.requested_quote if order.requested_quote is not None else order.requested_base
     average = average_price(order)
     assert requested is not None

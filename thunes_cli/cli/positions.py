@@ -65,7 +65,7 @@ def positions_list(
     limit = parse_duration(stale, option="--stale")
     now, held = read_book(call, lambda book: (book.now, _read(book, limit, everything=everything)))
     return Result(
-        data={"positions": [_row(item) for item in held]},
+        data={"positions": [position_data(item) for item in held]},
         text=(
             _table(held, everything=everything),
             *(folded(note, width=width_for(call)) for note in _notes(held, now, limit)),
@@ -78,17 +78,19 @@ def positions_list(
 def _read(book: Book, limit: timedelta, *, everything: bool) -> list[Held]:
     prices = read_prices(book.connection)
     rows = all_positions(book.connection) if everything else open_positions(book.connection)
-    return [_look(position, prices.get(position.symbol), now=book.now, limit=limit) for position in rows]
+    return [look_at(position, prices.get(position.symbol), now=book.now, limit=limit) for position in rows]
 
 
-def _look(position: Position, known: tuple[Decimal, datetime] | None, *, now: datetime, limit: timedelta) -> Held:
+def look_at(position: Position, known: tuple[Decimal, datetime] | None, *, now: datetime, limit: timedelta) -> Held:
+    """A position as it is shown at market time ``now``; ``known`` is the last price recorded, and when."""
     age = max(timedelta(0), (position.exit_time or now) - position.entry_time)
     stale = position.status is PositionStatus.OPEN and age > limit
     last, at = known if known is not None else (None, None)
     return Held(position, age, price=last, price_at=at, stale=stale)
 
 
-def _row(item: Held) -> dict[str, Any]:
+def position_data(item: Held) -> dict[str, Any]:
+    """The contract's keys of a position, and more."""
     position = item.position
     sold = position.exit_price
     return {

@@ -21,6 +21,7 @@ from thunes_cli.model import Environment
 from thunes_cli.risk.rules import Limits
 from thunes_cli.trading.engine import Engine
 from thunes_cli.trading.execution import Execution
+from thunes_cli.trading.exiting import Exits
 from thunes_cli.trading.gate import Gate
 from thunes_cli.trading.plan import TradingPlan
 from thunes_cli.trading.reconcile import Reconciler
@@ -70,6 +71,7 @@ class TradingRoom:
     gate: Gate
     plan: TradingPlan
     reconciler: Reconciler
+    exits: Exits
 
 
 def plan_of(settings: Settings) -> TradingPlan:
@@ -133,7 +135,8 @@ def assemble(
     engine = Engine(journal, exchange, feed, symbols, execution, plan=plan, limits=limits, home=configured.home)
     gate = Gate(journal, exchange, symbols, resolver, plan=plan, wait=wait)
     reconciler = Reconciler(journal, exchange, symbols, plan=plan, max_daily_loss=max_daily_loss)
-    return TradingRoom(journal, exchange, feed, engine, resolver, gate, plan, reconciler)
+    exits = Exits(journal, exchange, symbols, execution)
+    return TradingRoom(journal, exchange, feed, engine, resolver, gate, plan, reconciler, exits)
 
 
 def problems_at_start(configured: HomeSettings, plan: TradingPlan) -> list[ConfigError]:

@@ -30,3 +30,14 @@ def count_orders(connection: sqlite3.Connection, *, before: datetime, state: Ord
         {"before": to_text(before), "state": state},
     ).fetchone()
     return int(row[0])
+
+
+def count_rows(connection: sqlite3.Connection, *, since: datetime | None) -> int:
+    """Orders and fills since a market time (None: all): about what a comparison has to read."""
+    begin = to_text(since) if since is not None else ""
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM orders WHERE created_at >= :begin)"
+        " + (SELECT count(*) FROM fills WHERE traded_at >= :begin)",
+        {"begin": begin},
+    ).fetchone()
+    return int(row[0])

@@ -39,10 +39,12 @@ class Listed:
 class Market:
     """The exchange's side. Balances and trades fit: no trade of a listed symbol lies between the two readings.
 
-    ``began`` is market time before the first question. ``totals`` is what the account holds, free and locked.
+    ``began`` is market time before the first question. ``totals`` is what the account holds, free and locked; ``uid``
+    says whose it is.
     """
 
     began: datetime
+    uid: str
     totals: Mapping[str, Decimal]
     listed: Mapping[str, Listed]
 
@@ -80,7 +82,7 @@ class Terms:
 
     ``slack``: how much earlier than our own note the exchange may date an order. ``steps``: the least quantity of a
     base that can be sold, where it is known. ``main``: the assets that decide. ``only``: the assets compared at all,
-    None for all. ``env_word``: the phrase's last word, for messages.
+    None for all.
     """
 
     slack: timedelta

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from thunes_cli.audit.journal import Journal
+from thunes_cli.errors import NotFound, OtherAccount
 from thunes_cli.exchange.filters import SymbolRules, market_step
 from thunes_cli.exchange.protocol import Exchange
+from thunes_cli.ledger.baseline import baseline_taken
 from thunes_cli.ledger.cursors import read_cursors
 from thunes_cli.ledger.identity import read_identity
 from thunes_cli.ledger.reconcile import known_findings
@@ -51,6 +53,13 @@ class Look:
     rules: Mapping[str, SymbolRules]
 
 
+class NotMetYet(NotFound):
+    """this home has not met its exchange yet: there is no baseline to compare with"""
+
+    code = "no_baseline"
+    hint = "thunes run --once; or, when the ledger was lost: thunes reconcile --rebuild"
+
+
 def silently(_: int) -> None:
     """Nobody watches."""
 
@@ -80,6 +89,7 @@ class Looker:
 
         Raises:
             ExchangeFailure: a question failed. NeverStill: the account is traded on all the time.
+            NotMetYet: there is no baseline to compare with (10). OtherAccount: the key is another account's (78).
         """
         known = self._known_keys()
         look = self._once(scope, (), progress)
@@ -114,8 +124,11 @@ class Looker:
     def _once(self, scope: Scope, suspects: Sequence[str], progress: Progress) -> Look:
         clock = self._journal.clock
         with self._journal.read() as connection:
+            identity = read_identity(connection)
             before = read_books(connection, clock)
-            cursors = read_cursors(connection, exchange_epoch=read_identity(connection).exchange_epoch)
+            cursors = read_cursors(connection, exchange_epoch=identity.exchange_epoch)
+            if baseline_taken(connection, exchange_epoch=identity.exchange_epoch) is None:
+                raise NotMetYet
         assets = dict(before.assets) | {name: (each.base, each.quote) for name, each in cursors.items()}
         names = [scope.symbol] if scope.symbol else sorted({*self._traded, *assets, *suspects})
         rules = self._symbols.refresh(names)
@@ -124,6 +137,8 @@ class Looker:
             chosen = {name: assets[name] for name in names if name in assets}
             windows = windows_for(connection, before, chosen, Reach(scope.since))
         market = self._read(windows, before, progress)
+        if identity.uid not in {None, market.uid}:
+            raise OtherAccount(identity.uid, market.uid)
         with self._journal.read() as connection:
             books = read_books(connection, clock)
         terms = self._terms(scope, books, rules, assets)

@@ -76,6 +76,7 @@ class MarketReader:
             orders[symbol] += self._single(window, orders[symbol], trades[symbol], wanted.get(symbol, set()), known)
         return Market(
             began=began,
+            uid=account.uid,
             totals={asset: balance.total for asset, balance in account.balances.items()},
             listed={w.symbol: Listed(w, _sorted(orders[w.symbol]), tuple(trades[w.symbol])) for w in listed},
         )

@@ -20,6 +20,7 @@ from thunes_cli.ledger.external import save_external
 from thunes_cli.ledger.identity import read_identity
 from thunes_cli.ledger.known import TRADABLE, save_known
 from thunes_cli.model import plain
+from thunes_cli.risk.freezing import freeze_symbol, unfreeze_symbol
 from thunes_cli.trading.findings import Finding, Kind, OrderRef, Severity, TradeRef
 from thunes_cli.trading.reconcile_inputs import Listed
 from thunes_cli.trading.reconcile_look import Look
@@ -239,42 +240,3 @@ def _to_freeze(findings: Iterable[Finding], everything: Sequence[str]) -> Mappin
         for symbol in symbols:
             wanted.setdefault(symbol, reason)
     return wanted
-
-
-def freeze_symbol(
-    change: Change, symbol: str, *, reason: str, actor: str, facts: Mapping[str, str | int | None] | None = None
-) -> bool:
-    """No entries on a symbol from this commit on; False when it is frozen already."""
-    if not controls.freeze_symbol(change.connection, symbol, reason=reason, actor=actor, at=change.at):
-        return False
-    _note_freeze(change, symbol, frozen=True, reason=reason, actor=actor, facts=facts or {})
-    return True
-
-
-def unfreeze_symbol(
-    change: Change, symbol: str, *, reason: str, actor: str, facts: Mapping[str, str | int | None] | None = None
-) -> bool:
-    """Entries on a symbol again; False when it is not frozen."""
-    if not controls.unfreeze_symbol(change.connection, symbol):
-        return False
-    _note_freeze(change, symbol, frozen=False, reason=reason, actor=actor, facts=facts or {})
-    return True
-
-
-def _note_freeze(
-    change: Change, symbol: str, *, frozen: bool, reason: str, actor: str, facts: Mapping[str, str | int | None]
-) -> None:
-    controls.note_transition(
-        change.connection,
-        "symbol",
-        symbol,
-        before="free" if frozen else "frozen",
-        after="frozen" if frozen else "free",
-        reason=reason,
-        actor=actor,
-        at=change.at,
-        at_wall=change.at_wall,
-        facts={key: str(value) for key, value in facts.items() if value is not None},
-    )
-    event = Event.SYMBOL_FROZEN if frozen else Event.SYMBOL_UNFROZEN
-    change.record(event, symbol=symbol, reason=reason, actor=actor, **facts)

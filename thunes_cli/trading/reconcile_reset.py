@@ -16,13 +16,14 @@ from thunes_cli.ledger import alerts, controls, fills, orders, positions
 from thunes_cli.ledger.baseline import EpochBegin, save_baseline
 from thunes_cli.ledger.identity import begin_exchange_epoch
 from thunes_cli.model import ZERO, Order, OrderState, Side
+from thunes_cli.risk.freezing import unfreeze_symbol
 from thunes_cli.trading.accounting import add_effects, trade_effects
 from thunes_cli.trading.adopting import Judgement, release_wiped
 from thunes_cli.trading.booking import is_ours
 from thunes_cli.trading.findings import Kind
 from thunes_cli.trading.reconcile_inputs import Books, Market
 from thunes_cli.trading.reconcile_look import Look
-from thunes_cli.trading.reconcile_record import ACTOR, unfreeze_symbol
+from thunes_cli.trading.reconcile_record import ACTOR
 
 _LIVE = (OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN, OrderState.ACKED)
 
