@@ -60,6 +60,7 @@ COMMANDS: tuple[Entry, ...] = (
         Section.LOOKING,
         quick=True,
     ),
+    Entry("symbols list", _HERE + "symbols:symbols_list", "Which symbols take entries.", Section.LOOKING, quick=True),
     Entry("balance", _HERE + "balance:balance", "What the account holds, ours and not ours.", Section.LOOKING),
     Entry("pnl", _HERE + "pnl:pnl", "What was earned and lost, fees included.", Section.LOOKING, quick=True),
     Entry(
@@ -108,6 +109,38 @@ COMMANDS: tuple[Entry, ...] = (
         Section.INCIDENT,
         quick=True,
     ),
+    Entry("symbols freeze", _HERE + "symbols:symbols_freeze", "Stop entries on a symbol.", Section.INCIDENT),
+    Entry("symbols unfreeze", _HERE + "symbols:symbols_unfreeze", "Entries on a symbol again.", Section.INCIDENT),
+    Entry(
+        "positions close",
+        _HERE + "positions_close:positions_close",
+        "Sell what is held, now.",
+        Section.INCIDENT,
+    ),
+    Entry(
+        "reconcile",
+        _HERE + "reconcile:reconcile",
+        "Does the ledger agree with the exchange?",
+        Section.INCIDENT,
+    ),
+    Entry(
+        "reconcile accept",
+        _HERE + "reconcile_words:reconcile_accept",
+        "A difference is as it should be: a deposit, a withdrawal.",
+        Section.INCIDENT,
+    ),
+    Entry(
+        "reconcile adopt",
+        _HERE + "reconcile_words:reconcile_adopt",
+        "Let the bot look after coins of the account.",
+        Section.INCIDENT,
+    ),
+    Entry(
+        "reconcile close",
+        _HERE + "reconcile_words:reconcile_close",
+        "Coins of a position left otherwise: close it at their price.",
+        Section.INCIDENT,
+    ),
     Entry(
         "audit validate",
         _HERE + "audit_validate:audit_validate",
@@ -136,6 +169,7 @@ COMMANDS: tuple[Entry, ...] = (
 GROUPS: dict[str, str] = {
     "positions": "What the bot holds and held.",
     "orders": "What the bot ordered.",
+    "symbols": "Which symbols take entries.",
     "killswitch": "Stop entries in every process; exits go on.",
     "breaker": "What keeps calls from the exchange while it is unwell.",
     "audit": "The tamper-evident record of everything that happened.",
