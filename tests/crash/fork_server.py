@@ -9,12 +9,16 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,13 +45,15 @@ class Killing:
     """When a run is killed.
 
     ``at``: the number of the event (see ``sabotage``) at which it kills itself, counted from 1. ``on``: an event's
-    name; the run is killed from outside ``delay_s`` after that event's ``nth`` occurrence.
+    name; the run is killed from outside ``delay_s`` after that event's ``nth`` occurrence; or, with ``stop``, it stops
+    there (SIGSTOP) until somebody lets it go on.
     """
 
     at: int | None = None
     on: str | None = None
     nth: int = 1
     delay_s: float = 0.0
+    stop: bool = False
 
 
 ALIVE = Killing()
@@ -98,8 +104,30 @@ class Spawner:
         line = self._process.stdout.readline()
         assert line, "the fork server died"
         answer = json.loads(line)
-        events = tuple(self._trace.read_text().split())
+        events = tuple(event for event in self._trace.read_text().split() if not event.startswith("pid."))
         return Ended(answer["code"], events, answer["seconds"])
+
+    @contextmanager
+    def stopped(self, run: Run) -> Iterator[int]:
+        """A run that has stopped where its killing says, by its pid; it goes on, to its end, after the block."""
+        self._trace.unlink(missing_ok=True)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            ending = pool.submit(self.run, run)
+            pid = self._await_stop(ending)
+            try:
+                yield pid
+            finally:
+                os.kill(pid, signal.SIGCONT)
+                ending.result(60)
+
+    def _await_stop(self, ending: Future[Ended]) -> int:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and not ending.done():
+            time.sleep(0.01)
+            found = re.search(r"^pid\.(\d+)$", self._trace.read_text() if self._trace.exists() else "", re.MULTILINE)
+            if found and Path(f"/proc/{found[1]}/stat").read_text().rpartition(")")[2].split()[0] == "T":
+                return int(found[1])
+        raise AssertionError(f"it did not stop: {ending.result(1)}")
 
     def close(self) -> None:
         """End the server."""
@@ -162,6 +190,7 @@ def _child(asked: dict[str, Any], *, trace: int, telling: int) -> None:
             os.dup2(output, number)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.environ.update(asked["environ"])
+        os.write(trace, f"pid.{os.getpid()}\n".encode())
         from sabotage import Events, sabotage  # noqa: PLC0415 - only the child needs it
 
         events = Events(trace, telling, Killing(**asked["killing"]))

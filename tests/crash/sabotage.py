@@ -23,6 +23,7 @@ from typing import Any
 from urllib3.util import connection
 
 from thunes_cli.exchange.binance_client import RestClient
+from thunes_cli.risk import exits
 from thunes_cli.trading import resolution
 
 _ORDER = b"POST /api/v3/order HTTP"
@@ -59,7 +60,9 @@ class Events:
                 os.kill(os.getpid(), signal.SIGKILL)
             if name == self._killing.on:
                 self._named += 1
-                if self._named == self._killing.nth:
+                if self._named == self._killing.nth and self._killing.stop:
+                    os.kill(os.getpid(), signal.SIGSTOP)
+                elif self._named == self._killing.nth:
                     os.write(self._telling, b"k")
 
 
@@ -70,7 +73,7 @@ def sabotage(events: Events, *, lose: str, source: str, quick_proofs: bool) -> N
         events: who is told.
         lose: ``replies``: the answer to every order is lost on the way back; ``requests``: no order arrives.
         source: the address requests come from (the exchange counts weight by address).
-        quick_proofs: a proof of absence takes hundredths of a second where it takes seconds.
+        quick_proofs: proofs of absence and waits between exits take hundredths of a second instead of seconds.
     """
     _watch_ledger(events)
     _watch_trail(events)
@@ -79,6 +82,7 @@ def sabotage(events: Events, *, lose: str, source: str, quick_proofs: bool) -> N
         _speak_from(source)
     if quick_proofs:
         resolution.ABSENCE_DISTANCE = timedelta(milliseconds=20)
+        exits.FIRST_BACK_OFF = timedelta(milliseconds=20)
 
 
 # -- the ledger ----------------------------------------------------------------------------------------------------

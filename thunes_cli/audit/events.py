@@ -51,6 +51,8 @@ class Event(enum.StrEnum):
     SYMBOL_UNFROZEN = "SYMBOL_UNFROZEN"
     # Routine
     DAILY_SUMMARY = "DAILY_SUMMARY"
+    DISK_SHORT = "DISK_SHORT"
+    DISK_RECOVERED = "DISK_RECOVERED"
     # Ledger and exchange compared
     RECONCILED = "RECONCILED"
     RECONCILE_FINDING = "RECONCILE_FINDING"

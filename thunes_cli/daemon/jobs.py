@@ -28,6 +28,8 @@ RECONCILE = "reconcile"
 EXCHANGE = "exchange"
 CLOCK_SYNC = "clock_sync"
 ALERTS = "alerts"
+DISK = "disk"
+TRAIL = "trail"
 
 _ALERT = "job_failed"
 _REPEAT_LOG_S = 60.0

@@ -30,6 +30,7 @@ from thunes_cli.ledger import daemon as daemon_rows
 from thunes_cli.ledger import orders
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.identity import read_identity
+from thunes_cli.ledger.reserve import make_room
 from thunes_cli.process import this_process
 
 _log = logging.getLogger(__name__)
@@ -90,6 +91,8 @@ def run_daemon(
     lock = DaemonLock(configured.home)
     lock.acquire(request.command, wait_seconds=ONCE_WAIT_S, wait_for=ONCE)
     try:
+        if make_room(configured.home):
+            _log.critical("the disk is full: the reserve was given up, so that exits can be written down")
         ledger = Ledger(configured.home / LEDGER)
         with contextlib.closing(ledger), open_link() as link:
             with ledger.read() as connection:

@@ -24,6 +24,7 @@ from thunes_cli.daemon.assembly import (
     require_environment,
 )
 from thunes_cli.daemon.checking import check_signals, require_answers
+from thunes_cli.daemon.disk import DiskWatch
 from thunes_cli.daemon.jobs import Job, JobBook
 from thunes_cli.daemon.lock import ONCE, DaemonLock
 from thunes_cli.daemon.records import redactor_of
@@ -31,6 +32,7 @@ from thunes_cli.daemon.start import read_clock, stand_still
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.controls import read_kill_switch
 from thunes_cli.ledger.identity import read_identity
+from thunes_cli.ledger.reserve import make_room
 from thunes_cli.model import Mode
 from thunes_cli.trading.engine import Tick
 
@@ -61,6 +63,7 @@ def run_once(configured: HomeSettings, open_link: Callable[[], AbstractContextMa
     lock = DaemonLock(configured.home)
     lock.acquire(ONCE)
     try:
+        make_room(configured.home)
         ledger = Ledger(configured.home / LEDGER)
         with contextlib.closing(ledger), open_link() as link:
             with ledger.read() as connection:
@@ -85,6 +88,8 @@ def _wait(seconds: float) -> bool:
 
 def _check(room: TradingRoom, configured: HomeSettings) -> OnceReport:
     interval = timedelta(seconds=configured.settings.reconcile_interval_seconds)
+    disk = DiskWatch(room.journal, min_free_mib=configured.settings.min_free_mib)
+    disk.look()
     report = room.gate.open(
         problems=problems_at_start(configured, room.plan),
         patient=False,
@@ -105,6 +110,7 @@ def _check(room: TradingRoom, configured: HomeSettings) -> OnceReport:
         return f"{len(ticks)} checked"
 
     JobBook(room.journal, redact=redactor_of(configured.settings)).run(Job(jobs.SIGNAL_CHECK, body, every_run=True))
+    disk.look()
     deliver_pending(room.journal, (LogNotifier(),))
     if problems:
         raise problems[0]

@@ -14,12 +14,14 @@ from thunes_cli.audit.events import Event
 from thunes_cli.daemon import jobs
 from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom
 from thunes_cli.daemon.checking import check_signals, require_answers
+from thunes_cli.daemon.disk import DiskWatch
 from thunes_cli.daemon.jobs import Job, JobBook
 from thunes_cli.daemon.periodic import Periodic
 from thunes_cli.daemon.records import redactor_of
 from thunes_cli.daemon.schedule import Daily, Every, settling_moment
 from thunes_cli.daemon.worker import Worker
 from thunes_cli.ledger.alerts import Severity, raise_alert
+from thunes_cli.ledger.outbox import outbox_size
 from thunes_cli.trading.summary import summarize_day
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ RESOLVE_S = 1.0
 ALERTS_S = 1.0
 CLOCK_SYNC_S = 60.0
 STOP_CHECK_S = 10.0
+DISK_S = 10.0
+TRAIL_S = 5.0
 _LEAST_STOP_CHECK_S = 0.5
 _LEAST_RECONCILE_S = 10.0
 _JUMP_S = 0.5  # of the wall clock against the monotonic one: no slewing gets so far in a minute
@@ -70,6 +74,7 @@ class Work:
         self._sync = Job(jobs.CLOCK_SYNC, self._sync_clock)
         self._wall_offset_s = self._measure_wall_offset()
         self._market: MarketSchedule | None = None
+        self._disk = DiskWatch(room.journal, min_free_mib=configured.settings.min_free_mib)
         self.ticks = 0
 
     def begin(self, beats: Periodic) -> None:
@@ -83,6 +88,8 @@ class Work:
         beats.add(RESOLVE_S, self._submission(Job(jobs.RESOLVE, self._resolve)))
         beats.add(stop_check_every_s(self._clock.speed), self._submission(Job(jobs.STOP_CHECK, self._check_stops)))
         beats.add(CLOCK_SYNC_S, self._submission(self._sync))
+        beats.add(DISK_S, self._submission(Job(jobs.DISK, self._disk.look)), at_once=True)
+        beats.add(TRAIL_S, self._submission(Job(jobs.TRAIL, self._drain_what_waits)))
         sending = Job(jobs.ALERTS, self.deliver_alerts)
         beats.add(ALERTS_S, lambda: self._send(sending), at_once=True)
 
@@ -154,6 +161,13 @@ class Work:
 
     def _reconcile(self) -> str:
         return self._room.reconciler.routine(by="job").summary
+
+    def _drain_what_waits(self) -> None:
+        """Records that could not be written when they were made: a lock that was held, a disk that was full."""
+        with self._journal.read() as connection:
+            waiting = outbox_size(connection)
+        if waiting:
+            self._journal.drain()
 
     def _renew(self) -> None:
         """Whoever served the embedded exchange may have ended: then it is ours, and its market stood still."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from thunes_cli.errors import HomeMissing, LedgerCorrupt, LedgerMissing, LedgerTooNew, Unavailable
+from thunes_cli.ledger.reserve import free_reserve, is_full
 
 APPLICATION_ID = 0x54484E53  # "THNS": file(1) and we recognise our own
 SCHEMA_VERSION = 1
@@ -75,6 +76,16 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     """
     _require_file(path)
     try:
+        return _open_for_writing(path)
+    except (sqlite3.Error, Unavailable) as error:
+        if not is_full(error if isinstance(error, sqlite3.Error) else error.__cause__, path.parent):
+            raise
+    free_reserve(path.parent)
+    return _open_for_writing(path)
+
+
+def _open_for_writing(path: Path) -> sqlite3.Connection:
+    try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
     except sqlite3.OperationalError as error:
         raise Unavailable(f"the ledger {path} cannot be opened: {error}") from error
@@ -136,16 +147,13 @@ class Ledger:
     def write(self) -> Iterator[sqlite3.Connection]:
         """``BEGIN IMMEDIATE`` … ``COMMIT``: what is read inside is still true when it commits."""
         connection = self.connection
-        connection.execute("BEGIN IMMEDIATE")
         try:
+            connection.execute("BEGIN IMMEDIATE")
             yield connection
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        try:
             connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
+            if is_full(error, self.path.parent):
+                free_reserve(self.path.parent)  # this change is lost; the next one finds room
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise

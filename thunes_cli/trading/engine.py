@@ -16,6 +16,7 @@ from thunes_cli.exchange.filters import MarketFacts
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger import orders, positions
 from thunes_cli.ledger.known import save_price
+from thunes_cli.ledger.reserve import is_full
 from thunes_cli.market.feed import Feed, Price
 from thunes_cli.model import ExitReason, Mode, Order, OrderState, Position, Rejection, Side, Signal
 from thunes_cli.risk.exits import exit_reason
@@ -138,6 +139,15 @@ class Engine:
         return self._consider_entry(position.symbol, watch)
 
     def _leave_if_wanted(self, position: Position, price: Price, *, signals: Sequence[Signal]) -> Order | None:
+        try:
+            return self._leave(position, price, signals=signals)
+        except sqlite3.Error as error:
+            if not is_full(error, self._journal.ledger.path.parent):
+                raise
+            _log.critical("the disk is full, once more on the reserve: symbol=%s error=%s", position.symbol, error)
+        return self._leave(position, price, signals=signals)  # whatever was done is written down: nothing is done twice
+
+    def _leave(self, position: Position, price: Price, *, signals: Sequence[Signal]) -> Order | None:
         wanted = position.exit_wanted
         if wanted is None:
             wanted = exit_reason(position, price=price.value, signals=signals)

@@ -1,0 +1,75 @@
+"""Keeping eight megabytes aside for the day the disk is full, and telling the operator when that day has come."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+
+from thunes_cli.audit.events import Event
+from thunes_cli.audit.journal import Change, Journal
+from thunes_cli.ledger.alerts import Severity, end_condition, raise_alert
+from thunes_cli.ledger.reserve import free_bytes, make_reserve
+
+_log = logging.getLogger(__name__)
+
+_MIB = 1024 * 1024
+_LOW, _FULL = "disk_low", "disk_full"
+
+
+class DiskWatch:
+    """Looks after the reserve of one home. What it finds is told once, and once more when it is over."""
+
+    def __init__(self, journal: Journal, *, min_free_mib: int) -> None:
+        self._journal = journal
+        self._home = journal.ledger.path.parent
+        self._min_free_mib = min_free_mib
+
+    def look(self) -> None:
+        """Make the reserve where there is room for it, tell when there is none. Never fails for a full disk."""
+        try:
+            self._look()
+        except (sqlite3.Error, OSError) as error:
+            _log.error("the disk's state could not be recorded: error=%s", error)
+
+    def _look(self) -> None:
+        there = make_reserve(self._home)
+        free_mib = free_bytes(self._home) // _MIB
+        low = free_mib < self._min_free_mib
+        if not self._changed(full=not there, low=low):
+            return
+        with self._journal.change() as change:
+            self._tell(change, _FULL, on=not there, free_mib=free_mib)
+            self._tell(change, _LOW, on=low, free_mib=free_mib)
+
+    def _changed(self, *, full: bool, low: bool) -> bool:
+        with self._journal.read() as connection:
+            rows = connection.execute("SELECT kind FROM alert_conditions WHERE kind IN (?, ?)", (_FULL, _LOW))
+            told = {row["kind"] for row in rows}
+        return told != {kind for kind, on in ((_FULL, full), (_LOW, low)) if on}
+
+    def _tell(self, change: Change, kind: str, *, on: bool, free_mib: int) -> None:
+        if on:
+            if self._raise(change, kind, free_mib):
+                change.record(Event.DISK_SHORT, kind=kind, free_mib=free_mib, min_free_mib=self._min_free_mib)
+        elif end_condition(change.connection, kind):
+            change.record(Event.DISK_RECOVERED, kind=kind, free_mib=free_mib)
+            _alert(change, f"{kind}_over", f"{free_mib} MiB are free again at {self._home}.", Severity.INFO)
+
+    def _raise(self, change: Change, kind: str, free_mib: int) -> bool:
+        if kind == _FULL:
+            text = (
+                f"The disk of {self._home} is full: {free_mib} MiB are left, and the reserve for exits is not there."
+                f" Entries are stopped, exits go on as long as they can be written down. Next: df -h {self._home}"
+            )
+            return _alert(change, kind, text, Severity.CRITICAL, lasting=True)
+        text = (
+            f"{free_mib} MiB are free at {self._home}, less than MIN_FREE_MIB {self._min_free_mib}: no entries, exits"
+            f" go on. Next: df -h {self._home}"
+        )
+        return _alert(change, kind, text, Severity.WARNING, lasting=True)
+
+
+def _alert(change: Change, kind: str, text: str, severity: Severity, *, lasting: bool = False) -> bool:
+    return raise_alert(
+        change.connection, kind, text, severity=severity, at=change.at, at_wall=change.at_wall, lasting=lasting
+    )
