@@ -29,7 +29,8 @@ from thunes_cli.sim.world import World
 
 _NAME = re.compile(r"(?P<symbol>[^@\s/!]+)@(?P<kind>[^@\s/]+(@[^@\s/]+)?)")
 _ALL_MARKET = re.compile(r"![A-Za-z0-9_]+(@[^@\s/]+){0,2}")
-_ALL_MINI_TICKERS = "!miniTicker@arr"
+# Clients of old name an update speed as well, and are served.
+_ALL_MINI_TICKERS = ("!miniTicker@arr", "!miniTicker@arr@1000ms", "!miniTicker@arr@3000ms")
 
 Make = Callable[[str, Listing, int], Topic]
 
@@ -53,17 +54,19 @@ class Topics:
             "ticker": lambda name, listing, _: TickerTopic(name, listing, engine, prints=world.prints(listing)),
             "avgPrice": lambda name, listing, _: AveragePriceTopic(name, listing, world.prints(listing)),
             "depth": lambda name, listing, now: DepthTopic(name, listing, engine, now),
+            "depth@1000ms": lambda name, listing, now: DepthTopic(name, listing, engine, now),
             "depth@100ms": lambda name, listing, now: FastDepthTopic(name, listing, engine, now),
         }
         for levels in (5, 10, 20):
             self._kinds[f"depth{levels}"] = self._levels(PartialDepthTopic, levels)
+            self._kinds[f"depth{levels}@1000ms"] = self._levels(PartialDepthTopic, levels)
             self._kinds[f"depth{levels}@100ms"] = self._levels(FastPartialDepthTopic, levels)
         for interval in (*INTERVALS, "1M"):
             self._kinds[f"kline_{interval}"] = self._klines(interval)
 
     def make(self, name: str, now: int) -> Topic | None:
         """The topic of a stream, or None where there is no such symbol or kind: symbols are lower case."""
-        if name == _ALL_MINI_TICKERS:
+        if name in _ALL_MINI_TICKERS:
             return MiniTickerTopic(name, self._world.market, as_array=True)
         found = _NAME.fullmatch(name)
         make = self._kinds.get(found["kind"]) if found else None
