@@ -5,7 +5,7 @@
 _thunes_facts() {
     words= options= valued=
     case $1 in
-        '') words='init run demo stop status positions orders balance pnl explain audit killswitch breaker config sim'
+        '') words='init run demo stop status positions orders symbols balance pnl explain audit killswitch breaker reconcile config sim'
             options='--home --env-file --json -q --quiet --version --help -h'
             valued='--home --env-file' ;;
         init) words=''
@@ -23,7 +23,7 @@ _thunes_facts() {
         status) words=''
             options='--json -q --quiet --help -h'
             valued='' ;;
-        positions) words=list
+        positions) words='list close'
             options='--help -h'
             valued='' ;;
         'positions list') words=''
@@ -33,8 +33,14 @@ _thunes_facts() {
             options='--help -h'
             valued='' ;;
         'orders list') words=''
-            options='--state --since --json -q --quiet --help -h'
+            options='--state --since --external --json -q --quiet --help -h'
             valued='--state --since' ;;
+        symbols) words='list freeze unfreeze'
+            options='--help -h'
+            valued='' ;;
+        'symbols list') words=''
+            options='--json -q --quiet --help -h'
+            valued='' ;;
         balance) words=''
             options='--json -q --quiet --help -h'
             valued='' ;;
@@ -80,6 +86,27 @@ _thunes_facts() {
         'breaker history') words=''
             options='--since --json -q --quiet --help -h'
             valued=--since ;;
+        'symbols freeze') words=''
+            options='--reason --dry-run --json -q --quiet --help -h'
+            valued=--reason ;;
+        'symbols unfreeze') words=''
+            options='--reason --dry-run --json -q --quiet --help -h'
+            valued=--reason ;;
+        'positions close') words=''
+            options='--all --reason --confirm --timeout --dry-run --json -q --quiet --help -h'
+            valued='--reason --confirm --timeout' ;;
+        reconcile) words='accept adopt close'
+            options='--symbol --since --apply --confirm --reason --rebuild --instance --dry-run --json -q --quiet --help -h'
+            valued='--symbol --since --confirm --reason --instance' ;;
+        'reconcile accept') words=''
+            options='--reason --confirm --dry-run --json -q --quiet --help -h'
+            valued='--reason --confirm' ;;
+        'reconcile adopt') words=''
+            options='--quantity --price --reason --confirm --dry-run --json -q --quiet --help -h'
+            valued='--quantity --price --reason --confirm' ;;
+        'reconcile close') words=''
+            options='--price --reason --quantity --confirm --dry-run --json -q --quiet --help -h'
+            valued='--price --reason --quantity --confirm' ;;
         'audit validate') words=''
             options='--deep --anchor --public-key --json -q --quiet --help -h'
             valued='--anchor --public-key' ;;

@@ -23,8 +23,8 @@ end
 
 complete -c thunes -f
 
-set -g __thunes_valued --anchor --candles --confirm --dir --duration --env-file --environment --event --home --host --lines --port --public-key --reason --seed --since --size --speed --stale --start --state --timeout -n
-set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'audit validate' 'audit checkpoint' 'audit rotate' 'config' 'config check' 'config show' 'sim' 'sim serve'
+set -g __thunes_valued --anchor --candles --confirm --dir --duration --env-file --environment --event --home --host --instance --lines --port --price --public-key --quantity --reason --seed --since --size --speed --stale --start --state --symbol --timeout -n
+set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'config' 'config check' 'config show' 'sim' 'sim serve'
 
 # thunes
 complete -c thunes -n '__thunes_at' -a 'init' -d 'Create a home for one environment and one account.'
@@ -34,12 +34,14 @@ complete -c thunes -n '__thunes_at' -a 'stop' -d 'End our daemon and wait until 
 complete -c thunes -n '__thunes_at' -a 'status' -d 'Is everything well? The first thing to type.'
 complete -c thunes -n '__thunes_at' -a 'positions' -d 'What the bot holds and held.'
 complete -c thunes -n '__thunes_at' -a 'orders' -d 'What the bot ordered.'
+complete -c thunes -n '__thunes_at' -a 'symbols' -d 'Which symbols take entries.'
 complete -c thunes -n '__thunes_at' -a 'balance' -d 'What the account holds, ours and not ours.'
 complete -c thunes -n '__thunes_at' -a 'pnl' -d 'What was earned and lost, fees included.'
 complete -c thunes -n '__thunes_at' -a 'explain' -d 'Everything known about one signal, order or position.'
 complete -c thunes -n '__thunes_at' -a 'audit' -d 'The tamper-evident record of everything that happened.'
 complete -c thunes -n '__thunes_at' -a 'killswitch' -d 'Stop entries in every process; exits go on.'
 complete -c thunes -n '__thunes_at' -a 'breaker' -d 'What keeps calls from the exchange while it is unwell.'
+complete -c thunes -n '__thunes_at' -a 'reconcile' -d 'Does the ledger agree with the exchange?'
 complete -c thunes -n '__thunes_at' -a 'config' -d 'The settings: checked and shown.'
 complete -c thunes -n '__thunes_at' -a 'sim' -d 'The embedded exchange.'
 complete -c thunes -n '__thunes_at' -l home -x -a '(__fish_complete_directories)' -d 'Home to work on (THUNES_HOME).'
@@ -86,6 +88,7 @@ complete -c thunes -n '__thunes_at status' -l help -s h -d 'Show this message an
 
 # thunes positions
 complete -c thunes -n '__thunes_at positions' -a 'list' -d 'What is held, and what it is worth.'
+complete -c thunes -n '__thunes_at positions' -a 'close' -d 'Sell what is held, now.'
 complete -c thunes -n '__thunes_at positions' -l help -s h -d 'Show this message and exit.'
 
 # thunes positions list
@@ -102,9 +105,21 @@ complete -c thunes -n '__thunes_at orders' -l help -s h -d 'Show this message an
 # thunes orders list
 complete -c thunes -n '__thunes_at orders list' -l state -x -a 'intent sent unknown acked filled canceled expired rejected not_placed' -d 'Only orders in this state.'
 complete -c thunes -n '__thunes_at orders list' -l since -x -d 'Made since: 24h, 7d, today, all, or a time.'
+complete -c thunes -n '__thunes_at orders list' -l external -d 'Instead, orders of the account that this home did not make.'
 complete -c thunes -n '__thunes_at orders list' -l json -d 'Answer with one JSON document.'
 complete -c thunes -n '__thunes_at orders list' -s q -l quiet -d 'Print nothing when all is well.'
 complete -c thunes -n '__thunes_at orders list' -l help -s h -d 'Show this message and exit.'
+
+# thunes symbols
+complete -c thunes -n '__thunes_at symbols' -a 'list' -d 'Which symbols take entries.'
+complete -c thunes -n '__thunes_at symbols' -a 'freeze' -d 'Stop entries on a symbol.'
+complete -c thunes -n '__thunes_at symbols' -a 'unfreeze' -d 'Entries on a symbol again.'
+complete -c thunes -n '__thunes_at symbols' -l help -s h -d 'Show this message and exit.'
+
+# thunes symbols list
+complete -c thunes -n '__thunes_at symbols list' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at symbols list' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at symbols list' -l help -s h -d 'Show this message and exit.'
 
 # thunes balance
 complete -c thunes -n '__thunes_at balance' -l json -d 'Answer with one JSON document.'
@@ -206,6 +221,74 @@ complete -c thunes -n '__thunes_at breaker history' -l since -x -d 'today (since
 complete -c thunes -n '__thunes_at breaker history' -l json -d 'Answer with one JSON document.'
 complete -c thunes -n '__thunes_at breaker history' -s q -l quiet -d 'Print nothing when all is well.'
 complete -c thunes -n '__thunes_at breaker history' -l help -s h -d 'Show this message and exit.'
+
+# thunes symbols freeze
+complete -c thunes -n '__thunes_at symbols freeze' -l reason -x -d 'Why; it goes to the trail.'
+complete -c thunes -n '__thunes_at symbols freeze' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at symbols freeze' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at symbols freeze' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at symbols freeze' -l help -s h -d 'Show this message and exit.'
+
+# thunes symbols unfreeze
+complete -c thunes -n '__thunes_at symbols unfreeze' -l reason -x -d 'What was found; it goes to the trail.'
+complete -c thunes -n '__thunes_at symbols unfreeze' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at symbols unfreeze' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at symbols unfreeze' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at symbols unfreeze' -l help -s h -d 'Show this message and exit.'
+
+# thunes positions close
+complete -c thunes -n '__thunes_at positions close' -l all -d 'All of them.'
+complete -c thunes -n '__thunes_at positions close' -l reason -x -d 'Why; it goes to the trail.'
+complete -c thunes -n '__thunes_at positions close' -l confirm -x -d '"close SYMBOL ENVIRONMENT"; with --all "close-all ENVIRONMENT".'
+complete -c thunes -n '__thunes_at positions close' -l timeout -x -d 'How long to wait for the end, in seconds.'
+complete -c thunes -n '__thunes_at positions close' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at positions close' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at positions close' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at positions close' -l help -s h -d 'Show this message and exit.'
+
+# thunes reconcile
+complete -c thunes -n '__thunes_at reconcile' -a 'accept' -d 'A difference is as it should be: a deposit, a withdrawal.'
+complete -c thunes -n '__thunes_at reconcile' -a 'adopt' -d 'Let the bot look after coins of the account.'
+complete -c thunes -n '__thunes_at reconcile' -a 'close' -d 'Coins of a position left otherwise: close it at their price.'
+complete -c thunes -n '__thunes_at reconcile' -l symbol -x -d 'Only its orders and its base asset.'
+complete -c thunes -n '__thunes_at reconcile' -l since -x -d 'Orders and trades since: 24h, 7d, all, or a time.'
+complete -c thunes -n '__thunes_at reconcile' -l apply -d 'Book what our own orders prove.'
+complete -c thunes -n '__thunes_at reconcile' -l confirm -x -d '"apply ENVIRONMENT": accept the rest as it is, too.'
+complete -c thunes -n '__thunes_at reconcile' -l reason -x -d 'Why; it goes to the trail.'
+complete -c thunes -n '__thunes_at reconcile' -l rebuild -d 'Fill an empty ledger from the exchange\'s history alone.'
+complete -c thunes -n '__thunes_at reconcile' -l instance -x -d 'With --rebuild: whose orders, when several traded.'
+complete -c thunes -n '__thunes_at reconcile' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at reconcile' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at reconcile' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at reconcile' -l help -s h -d 'Show this message and exit.'
+
+# thunes reconcile accept
+complete -c thunes -n '__thunes_at reconcile accept' -l reason -x -d 'Why; it goes to the trail.'
+complete -c thunes -n '__thunes_at reconcile accept' -l confirm -x -d '"apply ENVIRONMENT", as in "apply live".'
+complete -c thunes -n '__thunes_at reconcile accept' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at reconcile accept' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at reconcile accept' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at reconcile accept' -l help -s h -d 'Show this message and exit.'
+
+# thunes reconcile adopt
+complete -c thunes -n '__thunes_at reconcile adopt' -l quantity -x -d 'How much of the base.'
+complete -c thunes -n '__thunes_at reconcile adopt' -l price -x -d 'What one cost, in quote: the stop counts from it.'
+complete -c thunes -n '__thunes_at reconcile adopt' -l reason -x -d 'Why; it goes to the trail.'
+complete -c thunes -n '__thunes_at reconcile adopt' -l confirm -x -d '"apply ENVIRONMENT", as in "apply live".'
+complete -c thunes -n '__thunes_at reconcile adopt' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at reconcile adopt' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at reconcile adopt' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at reconcile adopt' -l help -s h -d 'Show this message and exit.'
+
+# thunes reconcile close
+complete -c thunes -n '__thunes_at reconcile close' -l price -x -d 'What one brought, in quote; 0 when it is just gone.'
+complete -c thunes -n '__thunes_at reconcile close' -l reason -x -d 'Why; it goes to the trail.'
+complete -c thunes -n '__thunes_at reconcile close' -l quantity -x -d 'How much went; all that is missing when not given.'
+complete -c thunes -n '__thunes_at reconcile close' -l confirm -x -d '"apply ENVIRONMENT", as in "apply live".'
+complete -c thunes -n '__thunes_at reconcile close' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at reconcile close' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at reconcile close' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at reconcile close' -l help -s h -d 'Show this message and exit.'
 
 # thunes audit validate
 complete -c thunes -n '__thunes_at audit validate' -l deep -d 'Also form and facts of every record.'

@@ -160,10 +160,7 @@ def _logging(call: Call, configured: HomeSettings) -> AbstractContextManager[Any
 
 def secrets_of(settings: Any) -> list[Any]:
     """Every secret among the settings."""
-    from thunes_cli.config.settings import SECRETS
-
-    values = (settings.value(name) for name in sorted(SECRETS))
-    return [value for value in values if value is not None]
+    return list(settings.all_secrets)
 
 
 # -- one check ---------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from thunes_cli.config.faults import Fault, SettingsInvalid
 from thunes_cli.config.layer import Entry, Place
 from thunes_cli.config.limits import check_limits
+from thunes_cli.config.secrets import Secret
 from thunes_cli.config.settings import NAMES, SECRETS, Settings
 from thunes_cli.config.sources import SOURCES, Source
 from thunes_cli.model import Environment
@@ -111,9 +112,22 @@ def _settings(entries: Mapping[str, Entry]) -> Settings:
     ours = {name: entry for name, entry in entries.items() if name in NAMES}
     values: dict[str, Any] = {name.lower(): entry.text for name, entry in ours.items()}
     settings = Settings(**values)
-    prefix = re.sub(r"\W", "_", settings.strategy).upper() + "_"
-    extras = {name: entry.text for name, entry in entries.items() if name.startswith(prefix) and name not in ours}
-    return settings.with_origins({name: entry.origin for name, entry in ours.items()}, strategy_extras=extras)
+    others = {name: entry.text for name, entry in entries.items() if name not in ours}
+    channels = {
+        channel: {name: Secret(text) for name, text in _belonging_to(channel, others).items()}
+        for channel in settings.notifiers
+    }
+    return settings.with_origins(
+        {name: entry.origin for name, entry in ours.items()},
+        strategy_extras=_belonging_to(settings.strategy, others),
+        notifier_extras=channels,
+    )
+
+
+def _belonging_to(plug_in: str, others: Mapping[str, str]) -> dict[str, str]:
+    """The settings that begin with the name of somebody else's strategy or channel."""
+    prefix = re.sub(r"\W", "_", plug_in).upper() + "_"
+    return {name: text for name, text in others.items() if name.startswith(prefix)}
 
 
 def _fall_back(entries: Mapping[str, Entry], *, without: set[str], environment: Environment | None) -> Settings:

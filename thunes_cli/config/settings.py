@@ -6,6 +6,7 @@ the headings. Reading files and the environment is :mod:`thunes_cli.config.load`
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, time
 from decimal import Decimal
 from types import MappingProxyType
@@ -36,10 +37,12 @@ from thunes_cli.config.fields import (
     WebUrl,
     WsApiUrl,
 )
+from thunes_cli.config.secrets import Secret
 from thunes_cli.model import Environment
 
 LONGEST_AVERAGE = 900  # a request answers at most 1000 candles, and a strategy needs some to warm up
 DEFAULT_ORIGIN = "default"
+_SECRET_NAME = re.compile(r"SECRET|TOKEN|PASS|KEY|URL|HOOK|AUTH", re.IGNORECASE)  # of a setting we do not know
 _STRATEGY_SETTINGS = ("SMA_FAST", "SMA_SLOW", "RSI_PERIOD", "RSI_OVERSOLD", "RSI_OVERBOUGHT")
 
 
@@ -180,6 +183,12 @@ class UpkeepSettings(_Chapter):
     heartbeat_url: SecretUrl | None = _setting(
         None, "Fetched while all is well; whoever serves it raises the alarm when it stops.", unit="secret address"
     )
+    notifiers: Listed = _setting(
+        (),
+        "Further channels for alerts: installed entry points of `thunes.notifiers`; their own settings begin with their"
+        " name.",
+        unit="comma list",
+    )
     backup_dir: AbsolutePath | None = _setting(None, "Where backups go; not set: `backups/` in the home.", unit="path")
     backup_age_recipients: Listed = _setting(
         (), "age public keys that backups are encrypted to; not set: not encrypted.", unit="comma list"
@@ -215,6 +224,7 @@ class Settings(SimulatorSettings, UpkeepSettings, RiskSettings, TradingSettings,
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     _strategy_extras: dict[str, str] = PrivateAttr(default_factory=dict)
+    _notifier_extras: dict[str, dict[str, Secret]] = PrivateAttr(default_factory=dict)
 
     @property
     def origins(self) -> MappingProxyType[str, str]:
@@ -234,11 +244,29 @@ class Settings(SimulatorSettings, UpkeepSettings, RiskSettings, TradingSettings,
         """What strategies read: ours, and those whose names begin with the strategy's own (``BREAKOUT_CANDLES``)."""
         return {name: self.value(name) for name in _STRATEGY_SETTINGS} | self._strategy_extras
 
-    def with_origins(self, origins: dict[str, str], *, strategy_extras: dict[str, str] | None = None) -> Settings:
-        """The same settings, knowing where they came from, and the parameters of somebody else's strategy."""
+    def notifier_params(self, name: str) -> dict[str, str]:
+        """What a channel of somebody else's reads: the settings whose names begin with its own (``NTFY_URL``)."""
+        return {key: value.reveal() for key, value in self._notifier_extras.get(name, {}).items()}
+
+    @property
+    def all_secrets(self) -> tuple[Secret, ...]:
+        """Every secret that is set, those of further channels included: what must be taken out of texts."""
+        ours = tuple(value for name in sorted(SECRETS) if isinstance(value := self.value(name), Secret))
+        extras = [pair for found in self._notifier_extras.values() for pair in found.items()]
+        return (*ours, *(value for name, value in extras if _SECRET_NAME.search(name)))
+
+    def with_origins(
+        self,
+        origins: dict[str, str],
+        *,
+        strategy_extras: dict[str, str] | None = None,
+        notifier_extras: dict[str, dict[str, Secret]] | None = None,
+    ) -> Settings:
+        """The same settings, knowing where they came from, and what somebody else's strategy and channels read."""
         copy = self.model_copy()
         copy._origins = dict(origins)  # noqa: SLF001 - our own private attribute, on a copy
         copy._strategy_extras = dict(strategy_extras or {})  # noqa: SLF001 - as above
+        copy._notifier_extras = dict(notifier_extras or {})  # noqa: SLF001 - as above
         return copy
 
 

@@ -20,7 +20,7 @@ from thunes_cli.config.secrets import RedactingFilter, Secret
 
 LARGEST_BYTES = 10 * 1024 * 1024
 KEPT = 5
-_QUIET = ("apscheduler", "asyncio", "urllib3", "requests", "binance", "aiohttp", "tzlocal")
+_QUIET = ("apscheduler", "asyncio", "urllib3", "requests", "binance", "aiohttp", "tzlocal", "httpx", "httpcore")
 
 
 class _TextFormatter(logging.Formatter):

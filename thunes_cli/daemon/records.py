@@ -25,10 +25,7 @@ _LIMITS = (
 
 def redactor_of(settings: Settings) -> Callable[[str], str]:
     """Takes the settings' secrets out of a text."""
-    from thunes_cli.config.settings import SECRETS  # noqa: PLC0415 - pydantic
-
-    values = (settings.value(name) for name in sorted(SECRETS))
-    return RedactingFilter(value for value in values if isinstance(value, Secret)).redact
+    return RedactingFilter(settings.all_secrets).redact
 
 
 def record_configuration(change: Change, settings: Settings) -> None:
