@@ -42,21 +42,36 @@ class Hand:
         os.close(order_out)
         os.close(answer_in)
         self.asked: deque[_Slot] = deque()
+        self.gone = False
 
     def ask(self, slot: _Slot) -> None:
         """Have a range summed up."""
         item = slot.range
-        os.write(self._order, _ORDER.pack(item.start, item.end - item.start, item.level))
+        try:
+            os.write(self._order, _ORDER.pack(item.start, item.end - item.start, item.level))
+        except BrokenPipeError:
+            self._give_back()
+            return
         slot.taken = True
         self.asked.append(slot)
 
     def answer(self) -> None:
-        """Take the next answer; a child that is gone leaves its range in doubt, which only makes it slower."""
+        """Take the next answer."""
         head = _read(self.answers, _LENGTH.size)
         body = _read(self.answers, _LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else b""
+        if not body:
+            self._give_back()
+            return
         slot = self.asked.popleft()
-        slot.summary = _DECODER.decode(body) if body else None
+        slot.summary = _DECODER.decode(body)
         slot.done = True
+
+    def _give_back(self) -> None:
+        """The child is gone; somebody else has to do what it was asked."""
+        self.gone = True
+        for slot in self.asked:
+            slot.taken = False
+        self.asked.clear()
 
     def dismiss(self) -> None:
         """End the child."""
@@ -95,7 +110,7 @@ def _hand_out(slots: deque[_Slot], hands: list[Hand]) -> None:
     """Keep every child busy, but with nothing that is quicker done than told."""
     for hand in hands:
         for slot in islice(slots, 1, None):
-            if len(hand.asked) >= _ORDERS:
+            if hand.gone or len(hand.asked) >= _ORDERS:
                 break
             if not slot.taken and slot.range.level is not Level.SEQUENCE:
                 hand.ask(slot)

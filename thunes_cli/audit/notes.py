@@ -183,7 +183,7 @@ def _note(match: re.Match[str], raw: bytes) -> Note:
         previous=base64.b64decode(match["previous"]),
         at=match["at"],
     )
-    if checkpoint.text() != match["text"]:
+    if checkpoint.text() != match["text"] or _b64(blob) != match["signature"]:
         raise BadNote("its base64 is not canonical")
     return Note(checkpoint, match["name"], blob[:4], blob[4:], raw)
 

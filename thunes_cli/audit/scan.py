@@ -44,6 +44,7 @@ class SegmentFile:
 class Scanned:
     """How far a segment is sound: up to ``place``. ``torn``: bytes after the last whole line.
 
+    ``known``: up to this byte the ledger confirmed it, and no other witness spoke against it.
     ``sha256`` is that of the whole file; it is computed for closed segments only.
     """
 
@@ -51,6 +52,7 @@ class Scanned:
     torn: int = 0
     sha256: bytes | None = None
     fault: Fault | None = None
+    known: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class SegmentScan:
         if file.length is not None:
             self._ranges.size = min(self._ranges.size, file.length)
         self._hashing: PrefixHash[_Missed] | None = None
-        self._torn = 0
+        self._torn = self._known = 0
 
     def run(self) -> Scanned:
         """Read it all, or up to the first fault."""
@@ -99,7 +101,8 @@ class SegmentScan:
             if hashing.missed is not None:
                 missed, found = hashing.missed
                 fault = self._forged(missed.mark, missed.good, expected=_hex(missed.mark.sha256), found=found.hex())
-        return Scanned(self._place, self._torn, digest if self._file.closed else None, fault)
+                self._known = 0
+        return Scanned(self._place, self._torn, digest if self._file.closed else None, fault, self._known)
 
     def _read(self, hands: list[Hand]) -> Fault | None:
         for item, summary in summaries(self._file.descriptor, self._ranges.next, hands):
@@ -165,6 +168,8 @@ class SegmentScan:
                 return self._forged(mark, good, expected=f"seq {mark.seq} at its end", found=f"seq {place.seq}")
             if mark.line_hash is not None and mark.line_hash != place.prev:
                 return self._forged(mark, good, expected=mark.line_hash, found=place.prev)
+            if mark.line_hash is not None:
+                self._known = place.offset
             if mark.sha256 is not None and self._hashing is not None:
                 self._hashing.expect(mark.sha256, _Missed(mark, good))
             self._good = place

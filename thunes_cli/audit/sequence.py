@@ -42,15 +42,21 @@ def open_segments(trail: Path, *, only: int | None) -> Iterator[SegmentFile]:
         try:
             descriptor = _open(trail)
         except FileNotFoundError:
+            if _rotated(trail, last):
+                continue
             if last == 0:
                 raise
             return  # rotated a moment ago: nothing was written since
-        number = _number_of(descriptor, after=last)
-        if number > last + 1 and any(closed > last for closed, _ in closed_segments(trail)):
+        if _rotated(trail, last):
             os.close(descriptor)
             continue
-        yield SegmentFile(number, trail, descriptor, closed=False)
+        yield SegmentFile(_number_of(descriptor, after=last), trail, descriptor, closed=False)
         return
+
+
+def _rotated(trail: Path, last: int) -> bool:
+    """Whether segments were closed since they were listed."""
+    return any(number > last for number, _ in closed_segments(trail))
 
 
 def _open(path: Path) -> int:

@@ -81,7 +81,7 @@ class Trail:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._check_end(descriptor, head)
-            self._set_remains_aside(descriptor, head, expected=blob)
+            self._set_remains_aside(descriptor, head.durable_length, expected=blob)
             write_all(descriptor, blob, offset=head.durable_length)
             os.fdatasync(descriptor)
         finally:
@@ -101,7 +101,7 @@ class Trail:
             segment = read_segment(connection, head.segment - 1)
         assert segment is not None
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError as error:
             raise AuditTampered(closed, f"it is gone, {segment.length} bytes were written") from error
         try:
@@ -113,6 +113,7 @@ class Trail:
                 last_hash=segment.last_hash,
                 seq=segment.last_seq,
             )
+            self._set_remains_aside(descriptor, segment.length, expected=b"")
         finally:
             os.close(descriptor)
         os.rename(self.path, closed)  # noqa: PTH104 - the one step of a rotation that a test kills by name
@@ -149,18 +150,18 @@ class Trail:
                 seq=head.durable_seq,
             )
 
-    def _set_remains_aside(self, descriptor: int, head: outbox.Head, *, expected: bytes) -> None:
+    def _set_remains_aside(self, descriptor: int, length: int, *, expected: bytes) -> None:
         size = os.fstat(descriptor).st_size
-        if size == head.durable_length:
+        if size == length:
             return
-        remains = os.pread(descriptor, size - head.durable_length, head.durable_length)
+        remains = os.pread(descriptor, size - length, length)
         if not expected.startswith(remains):
             aside = self.path.with_name(f"{self.path.name}.remains-{utc_now():%Y%m%dT%H%M%S%fZ}")
             with open(aside, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
                 stream.write(remains)
                 stream.flush()
                 os.fsync(stream.fileno())
-        os.ftruncate(descriptor, head.durable_length)
+        os.ftruncate(descriptor, length)
 
     def _remember(self, problem: str) -> None:
         with contextlib.suppress(sqlite3.Error), self.ledger.write() as connection:

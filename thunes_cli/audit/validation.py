@@ -152,7 +152,7 @@ class _Validation:
                 finally:
                     os.close(file.descriptor)
                 self._count(scanned, start)
-                if scanned.fault is not None:
+                if scanned.fault is not None and not self._is_crash_remains(file, scanned, marks):
                     return FirstBad(file.path, scanned.fault)
                 before = file, scanned
         return self._unseen(marks, before)
@@ -172,6 +172,14 @@ class _Validation:
             return None
         fault = Fault(1, 0, f"segment {last + 1} is missing", f"segment {last + 1}", f"segment {file.number}")
         return FirstBad(closed_path(self._trail, last + 1), fault)
+
+    def _is_crash_remains(self, file: SegmentFile, scanned: Scanned, marks: Marks) -> bool:
+        """Bytes behind all that any witness knows are no records: the next write sets them aside."""
+        ledger = self._request.ledger
+        if ledger is None or file.number != ledger.segment or scanned.known < ledger.length or marks.next is not None:
+            return False
+        self._torn = max(0, _size(file.path) - scanned.place.offset)
+        return True
 
     def _unseen(self, marks: Marks, before: tuple[SegmentFile, Scanned] | None) -> FirstBad | None:
         """A witness knows of a later segment than the last one there is."""
