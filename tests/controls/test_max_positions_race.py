@@ -88,9 +88,10 @@ class Home(RuleBasedStateMachine):
         self.minutes = itertools.count()
 
     def teardown(self) -> None:
-        """Leave nothing behind."""
-        self.journal.close()
-        shutil.rmtree(self.home)
+        """Leave nothing behind; an example may end before it began."""
+        if hasattr(self, "journal"):
+            self.journal.close()
+            shutil.rmtree(self.home)
 
     @rule(symbols=st.permutations(SYMBOLS), count=st.integers(2, RACERS), twice=st.booleans())
     def race(self, symbols: list[str], count: int, *, twice: bool) -> None:
