@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from thunes_cli.sim.symbols import SymbolSpec, exchange_info_entry
 from thunes_cli.sim.tape import Tape
 
 AVERAGE_MINUTES = 5
+_SHOWN = 128
 
 
 @dataclass(slots=True)
@@ -28,6 +30,8 @@ class Listing:
     _tape: Tape | None = None
     halted_as: str | None = None
     recorded: bool = False
+    # Books that were shown, with their update ids: who holds one can be told what has changed in it since.
+    shown: deque[tuple[int, Book]] = field(default_factory=lambda: deque(maxlen=_SHOWN))
 
     @classmethod
     def of(cls, spec: SymbolSpec, make: Callable[[], Tape], *, recorded: bool) -> Listing:

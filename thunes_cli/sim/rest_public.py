@@ -124,6 +124,7 @@ def depth(call: Call) -> Any:
     _demand_status(call, listing)
     limit = call.params.limit(default=100, most=_DEPTH_LIMIT)
     book = call.world.engine.book(listing, call.now)
+    listing.shown.append((call.now, book))
     return {
         "lastUpdateId": call.now,
         "bids": [[wire(price), wire(quantity)] for price, quantity in book.bids[:limit]],

@@ -80,7 +80,11 @@ class FastPartialDepthTopic(PartialDepthTopic):
 
 
 class DepthTopic(BookTopic):
-    """What changed in the book since the last event; the first one tells nothing that was there before."""
+    """What changed in the book since the last event; the first one tells nothing that was there before.
+
+    A client starts from a book REST has shown it between two events. That one may have levels neither of the two had,
+    so its changes are told as well: else those levels would stay in the client's book for ever.
+    """
 
     period: ClassVar[float | None] = SLOW
 
@@ -92,7 +96,9 @@ class DepthTopic(BookTopic):
     def update(self, now: int) -> Iterable[Message]:
         """Levels that are new, different or gone (quantity zero)."""
         book = self._look(now)
-        changed = (_changes(self._told.bids, book.bids), _changes(self._told.asks, book.asks))
+        since = [self._told, *(shown for number, shown in self._listing.shown if number >= self._update_id)]
+        bids = _changes([each.bids for each in since], book.bids)
+        changed = (bids, _changes([each.asks for each in since], book.asks))
         if not any(changed):
             return ()
         self._told = book
@@ -127,7 +133,8 @@ class TickerTopic(BookTopic):
         return (Message(self.name, lambda unit: events.ticker(symbol, day, book, last, moment=now, unit=unit)),)
 
 
-def _changes(before: tuple[Level, ...], after: tuple[Level, ...]) -> list[Level]:
-    left: dict[Decimal, Decimal] = dict(before)
-    changed = [Level(price, quantity) for price, quantity in after if left.pop(price, None) != quantity]
-    return changed + [Level(price, ZERO) for price in left]
+def _changes(before: Iterable[tuple[Level, ...]], after: tuple[Level, ...]) -> list[Level]:
+    """The levels of now that differ from one of the books before, and those of before that are gone."""
+    now: dict[Decimal, Decimal] = dict(after)
+    changed = {price: now.get(price, ZERO) for level in before for price, _ in set(level) ^ set(after)}
+    return [Level(price, quantity) for price, quantity in changed.items()]

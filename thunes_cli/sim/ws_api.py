@@ -89,6 +89,7 @@ class ApiSession:
     def _incoming(self, params: dict[str, str]) -> Incoming:
         """As REST has it: the key beside the parameters, and what must have been signed."""
         payload = "&".join(f"{name}={params[name]}" for name in sorted(params) if name != "signature")
+        params.pop("returnRateLimits", None)  # any method may have it, and it is signed like the rest
         api_key = params.pop("apiKey", None)
         if api_key is None and self._logged_on is not None:
             return Incoming(Params(params), self._address, self._logged_on[0], None, self._connection.unit)
@@ -282,5 +283,5 @@ def _method(request: dict[str, Any]) -> str:
 
 
 def _flag(params: dict[str, str], name: str, *, default: bool) -> bool:
-    value = params.pop(name, None)
+    value = params.get(name)
     return default if value is None else value.lower() == "true"

@@ -39,10 +39,10 @@ class MarketSession:
         self._names: dict[str, None] = {}
 
     def open(self, names: Sequence[str], *, combined: bool) -> None:
-        """Listen to the streams the address names."""
+        """Listen to the streams the address names. A bare word there (clients number connections) is no stream."""
         self._connection.combined = combined
         try:
-            self._subscribe(names)
+            self._subscribe([name for name in names if "@" in name or name.startswith("!")])
         except _Refusal as refusal:
             self._refuse(refusal, None)
             self._connection.cut(POLICY_VIOLATION, refusal.message)
