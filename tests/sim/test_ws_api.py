@@ -144,7 +144,7 @@ def test_an_orders_life(api: Wire, standing: Serving) -> None:
 
     assert placed["result"]["status"] == "NEW"
     assert [each["rateLimitType"] for each in placed["rateLimits"]] == ["ORDERS", "ORDERS", "REQUEST_WEIGHT"]
-    assert placed["rateLimits"][0]["count"] == 1
+    assert placed["rateLimits"][1]["count"] == 1
     rest = standing.signed("GET", "/api/v3/order", **name).body
     assert api.request("order.status", **signed(standing, **name))["result"] == rest
     assert len(api.request("openOrders.status", **signed(standing, symbol="BTCUSDT"))["result"]) == 1

@@ -113,6 +113,16 @@ def test_junk_in_the_address_ends_the_connection(standing: Serving) -> None:
         assert client.ended() == (1008, "Invalid request: invalid stream")
 
 
+@pytest.mark.parametrize("path", ["/ws/0", "/stream?streams=17", "/stream?streams="])
+def test_an_address_that_names_no_stream(standing: Serving, path: str) -> None:
+    """Clients number their connections: nothing is said, and streams can be subscribed to."""
+    with wire(standing, path) as client:
+        assert client.quiet(0.1)
+        assert client.control("LIST_SUBSCRIPTIONS")["result"] == []
+        assert client.control("SUBSCRIBE", [KLINE])["result"] is None
+        assert client.next()
+
+
 @pytest.mark.parametrize("what", ["messages", "pings", "pongs"])
 def test_the_sixth_message_of_a_second_ends_the_connection(standing: Serving, what: str) -> None:
     """Messages, pings and pongs count alike; five are fine."""

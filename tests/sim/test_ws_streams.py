@@ -60,7 +60,8 @@ def test_every_closed_candle_once_at_high_speed(tmp_path: Path) -> None:
             rows = serving.get(
                 "/api/v3/klines", symbol=symbol.upper(), interval=interval, startTime=candles[0]["t"], limit=1000
             )
-            assert [as_row(candle) for candle in candles] == rows[: len(candles)]
+            assert [as_row(candle) for candle in candles[:1000]] == rows[: len(candles)]
+            assert len(candles) >= wanted[name]
 
 
 def test_every_closed_candle_once_when_stepped(moving: Serving) -> None:

@@ -42,6 +42,5 @@ class FormingCandle:
         return self._with(self._tape.span(self._done_to, end)) if end > self._done_to else self._done
 
     def _with(self, part: Bar | None) -> Bar | None:
-        if part is None or self._done is None:
-            return part if self._done is None else self._done
-        return walk.joined([self._done, part], self.opened)
+        parts = [each for each in (self._done, part) if each is not None]
+        return walk.joined(parts, self.opened) if parts else None

@@ -3,9 +3,9 @@
 A candle with n trades is cut into n slots of equal length. Each slot ends with one trade: at the open's price in the
 first slot, at an extreme's where the walk turned in that slot, else where the walk stands. Quantities share the
 candle's volume out equally on the symbol's step. So the trades of a closed candle have its open, high, low, close
-(four trades need four slots), its volume and its number; takers that buy are spread so that they come as near to the
-candle's taker volume as whole trades can. What the trades paid is not the candle's quote volume: a recording tells
-only the sum, the walk only a path.
+(four trades need four slots), its volume and its number; as many of them are bought by takers as make up the candle's
+taker volume, to about one trade. What the trades paid is not the candle's quote volume: a recording tells only the
+sum, the walk only a path.
 
 A market that is sped up tells several trades as one, so that nobody needs to read faster than at speed 1: ids are
 then skipped, quantities add up.
