@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from thunes_cli.alerts.channels import open_channels
+from thunes_cli.alerts.handing import hand_over
 from thunes_cli.alerts.log_notifier import LogNotifier
-from thunes_cli.alerts.outbox import deliver_pending
+from thunes_cli.alerts.outbox import Courier, settle
 from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import Clock
 from thunes_cli.config.home import LEDGER, TRAIL
@@ -36,6 +40,8 @@ from thunes_cli.ledger.reserve import make_room
 from thunes_cli.model import Mode
 from thunes_cli.trading.engine import Tick
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class OnceReport:
@@ -46,6 +52,9 @@ class OnceReport:
     reasons: tuple[str, ...]
     unresolved: int
     kill_switch: str | None
+
+
+ALERTS_S = 5.0  # for what the check has to say; the rest is for the next one
 
 
 def run_once(configured: HomeSettings, open_link: Callable[[], AbstractContextManager[ExchangeLink]]) -> OnceReport:
@@ -81,9 +90,26 @@ def run_once(configured: HomeSettings, open_link: Callable[[], AbstractContextMa
         lock.release()
 
 
+def _reconcile(room: TradingRoom, interval: timedelta) -> None:
+    """When it is time, and whenever the exchange knows more than the ledger: that may be an old copy, put back."""
+    if room.reconciler.is_due(interval) or room.reconciler.is_behind():
+        room.reconciler.routine(by="once")
+
+
 def _wait(seconds: float) -> bool:
     time.sleep(seconds)
     return False
+
+
+def _deliver(room: TradingRoom, configured: HomeSettings) -> None:
+    channels = open_channels(configured.settings, timeout_s=ALERTS_S - 0.5)
+    notifiers = (LogNotifier(), *channels.notifiers)
+    couriers = [Courier(room.journal, notifier, redact=channels.redact) for notifier in notifiers]
+    hand_over(room.journal, couriers, seconds=ALERTS_S)
+    try:
+        settle(room.journal, [courier.channel for courier in couriers])
+    except sqlite3.Error as error:
+        _log.error("delivered alerts could not be recorded: error=%s", error)
 
 
 def _check(room: TradingRoom, configured: HomeSettings) -> OnceReport:
@@ -93,7 +119,7 @@ def _check(room: TradingRoom, configured: HomeSettings) -> OnceReport:
     report = room.gate.open(
         problems=problems_at_start(configured, room.plan),
         patient=False,
-        reconcile=lambda: room.reconciler.is_due(interval) and room.reconciler.routine(by="once"),
+        reconcile=lambda: _reconcile(room, interval),
     )
     room.engine.mode = report.mode
     room.engine.mode_reason = "; ".join(report.reasons)
@@ -111,7 +137,7 @@ def _check(room: TradingRoom, configured: HomeSettings) -> OnceReport:
 
     JobBook(room.journal, redact=redactor_of(configured.settings)).run(Job(jobs.SIGNAL_CHECK, body, every_run=True))
     disk.look()
-    deliver_pending(room.journal, (LogNotifier(),))
+    _deliver(room, configured)
     if problems:
         raise problems[0]
     with room.journal.read() as connection:

@@ -105,6 +105,20 @@ def take_over_instance(connection: sqlite3.Connection, instance: str, *, epochs:
     return fresh
 
 
+def leave_epoch(connection: sqlite3.Connection, *, wall: datetime) -> str:
+    """Go on with client ids that nobody can have used: another copy of this home has used ours. Returns the new epoch.
+
+    What was made before stays known by the old one.
+    """
+    seen = read_epochs(connection)
+    fresh = draw(EPOCH_LENGTH)
+    while fresh in seen:
+        fresh = draw(EPOCH_LENGTH)
+    connection.execute("INSERT INTO epochs (epoch, drawn_wall, why) VALUES (?, ?, 'found')", (fresh, to_text(wall)))
+    connection.execute("UPDATE identity SET epoch = ?", (fresh,))
+    return fresh
+
+
 def skip_order_numbers(connection: sqlite3.Connection, *, past: int) -> None:
     """Never use a number up to and including ``past`` (again)."""
     connection.execute("UPDATE identity SET next_order = max(next_order, ?)", (past + 1,))

@@ -292,6 +292,15 @@ def count_unresolved(connection: sqlite3.Connection) -> int:
     return int(row[0])
 
 
+def last_exchange_ids(connection: sqlite3.Connection, *, exchange_epoch: int) -> dict[str, int]:
+    """By symbol, the youngest of our orders by the exchange's own number."""
+    rows = connection.execute(
+        "SELECT symbol, max(exchange_order_id) AS last FROM orders WHERE exchange_epoch = ? GROUP BY symbol",
+        (exchange_epoch,),
+    ).fetchall()
+    return {row["symbol"]: row["last"] for row in rows if row["last"] is not None}
+
+
 def last_attempt(connection: sqlite3.Connection, position_id: int) -> int:
     """Number of the last exit attempt of a position; 0 before the first."""
     row = connection.execute("SELECT max(attempt) FROM orders WHERE position_id = ?", (position_id,)).fetchone()

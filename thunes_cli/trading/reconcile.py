@@ -11,6 +11,9 @@ from decimal import Decimal
 
 from thunes_cli.audit.journal import Journal
 from thunes_cli.exchange.protocol import Exchange
+from thunes_cli.ledger.cursors import read_cursors
+from thunes_cli.ledger.identity import read_identity
+from thunes_cli.ledger.orders import last_exchange_ids
 from thunes_cli.ledger.positions import open_positions
 from thunes_cli.ledger.reconcile import last_run
 from thunes_cli.trading.adopting import Judgement
@@ -101,6 +104,25 @@ class Reconciler:
         with self._journal.read() as connection:
             last = last_run(connection)
         return last is None or self._journal.clock.now() - last.at >= interval
+
+    def is_behind(self) -> bool:
+        """Whether the exchange lists orders younger than any that was written down; one request a symbol.
+
+        Then an old copy of this home was put back, a second one is alive, or somebody else trades.
+
+        Raises:
+            ExchangeFailure: it could not be found out.
+        """
+        with self._journal.read() as connection:
+            epoch = read_identity(connection).exchange_epoch
+            held = {position.symbol for position in open_positions(connection)}
+            cursors = read_cursors(connection, exchange_epoch=epoch)
+            known = last_exchange_ids(connection, exchange_epoch=epoch)
+        for symbol in sorted({*self._plan.symbols, *held}):
+            listed = cursors[symbol].order_id if symbol in cursors else -1
+            if self._exchange.orders(symbol, from_order_id=max(listed, known.get(symbol, -1)) + 1):
+                return True
+        return False
 
     def routine(self, *, by: str) -> Reconciled:
         """Look, settle what is proven, look again if that changed anything, write down, freeze what stays open.

@@ -17,7 +17,7 @@ from thunes_cli.ledger import alerts, controls
 from thunes_cli.ledger import reconcile as rows
 from thunes_cli.ledger.cursors import Cursor, read_cursors, save_cursor
 from thunes_cli.ledger.external import save_external
-from thunes_cli.ledger.identity import read_identity
+from thunes_cli.ledger.identity import leave_epoch, parse_client_order_id, read_identity, read_next_order
 from thunes_cli.ledger.known import TRADABLE, save_known
 from thunes_cli.model import plain
 from thunes_cli.risk.freezing import freeze_symbol, unfreeze_symbol
@@ -96,6 +96,7 @@ def write_down(journal: Journal, look: Look, *, by: str, freeze: Sequence[str] |
         if not look.comparison.wiped:
             for order in look.comparison.foreign:
                 save_external(change.connection, order, exchange_epoch=epoch, at=change.at)
+            _leave_epoch_of_a_copy(change, look)
             _move_cursors(change, look, epoch)
         tradable = {symbol: rules.tradable for symbol, rules in look.rules.items()}
         save_known(change.connection, TRADABLE, tradable, at=change.at)
@@ -105,6 +106,23 @@ def write_down(journal: Journal, look: Look, *, by: str, freeze: Sequence[str] |
         if freeze is not None:
             _freeze(change, look, freeze)
         return fresh
+
+
+def _leave_epoch_of_a_copy(change: Change, look: Look) -> None:
+    """Ids that another copy has used, or may use next, are no ids for us: an exit would carry one a second time."""
+    identity = read_identity(change.connection)
+    next_order = read_next_order(change.connection)
+    for order in look.comparison.foreign:
+        parts = parse_client_order_id(order.client_order_id)
+        if parts is None or (parts.instance, parts.epoch) != (identity.instance, identity.epoch):
+            continue
+        if parts.number < next_order:
+            continue
+        epoch = leave_epoch(change.connection, wall=change.at_wall)
+        change.record(
+            Event.EPOCH_DRAWN, epoch=epoch, before=identity.epoch, client_order_id=order.client_order_id, why="copy"
+        )
+        return
 
 
 def _note_findings(change: Change, look: Look, epoch: int) -> list[Finding]:
