@@ -146,9 +146,8 @@ def test_questions_over_the_websocket_api(still: Serving) -> None:
         assert [[D(str(each)) for each in candle] for candle in told] == [
             [D(each) for each in candle[:6]] for candle in candles
         ]
-        held = still.balances()
-        balance = await client.fetch_balance_ws()
-        assert {asset: (D(balance[asset]["free"]), D(balance[asset]["used"])) for asset in held} == held
+        account = (await client.fetch_balance_ws())["info"]  # ccxt 4.5 parses what futures answer, not this
+        assert account["balances"] == still.signed("GET", "/api/v3/account").body["balances"]
 
     run(still, play)
 
