@@ -8,7 +8,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from benchmarks import daemon, looking
+from benchmarks import audit, daemon, looking
 from benchmarks.measure import Cost, measure
 
 
@@ -17,6 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="runs of each command (15)")
     parser.add_argument("--no-daemon", action="store_true", help="leave out the daemon: commands only")
+    parser.add_argument("--no-audit", action="store_true", help="leave out the audit trail of a million records")
     options = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}")
     with tempfile.TemporaryDirectory(prefix="thunes-bench-") as place:
@@ -27,6 +28,10 @@ def main() -> None:
             print()
             for name, figure in daemon.figures(Path(place), _environ()):
                 print(f"{name:42}{figure:>12}")
+        if not options.no_audit:
+            print()
+            for line in audit.figures(Path(place), _environ()):
+                print(line)
 
 
 def _environ() -> dict[str, str]:

@@ -22,8 +22,9 @@ from thunes_cli.audit.ranges import Range
 
 WORTH_BYTES = 16 * 1024 * 1024  # below, a child costs more than it saves
 _MOST = 3
-_AHEAD = 6  # ranges within reach for each child
-_ORDERS = 2  # that wait for one child, so that it never waits for us
+_AHEAD = 24  # ranges within reach for each child
+_ORDERS = 8  # that wait for one child, so that it never waits for us
+_PATIENCE_S = 0.002  # with a child that was given what is needed next; on a busy machine doing it here is quicker
 _ORDER = struct.Struct("<QIB")
 _LENGTH = struct.Struct("<I")
 _DECODER = msgspec.msgpack.Decoder(Summary | None)
@@ -70,7 +71,7 @@ class Hand:
         """The child is gone; somebody else has to do what it was asked."""
         self.gone = True
         for slot in self.asked:
-            slot.taken = False
+            slot.taken = slot.done
         self.asked.clear()
 
     def dismiss(self) -> None:
@@ -117,18 +118,20 @@ def _hand_out(slots: deque[_Slot], hands: list[Hand]) -> None:
 
 
 def _work(descriptor: int, slots: deque[_Slot], hands: list[Hand]) -> None:
-    """Do the first range that nobody has; with none left, wait for an answer."""
+    """Do the first range that nobody has; with none left, wait a little for the first one, then do it all the same."""
     free = next((slot for slot in slots if not slot.taken), None)
-    if free is not None:
+    waiting = [hand.answers for hand in hands if hand.asked]
+    ready = select.select(waiting, [], [], _PATIENCE_S if free is None else 0)[0] if waiting else []
+    for hand in hands:
+        if hand.answers in ready:
+            hand.answer()
+    if free is None and not ready:
+        free = slots[0]
+    if free is not None and not free.done:
         free.taken = True
         item = free.range
         free.summary = summarize(os.pread(descriptor, item.end - item.start, item.start), item.level)
         free.done = True
-    waiting = [hand.answers for hand in hands if hand.asked]
-    ready = select.select(waiting, [], [], None if free is None else 0)[0] if waiting else []
-    for hand in hands:
-        if hand.answers in ready:
-            hand.answer()
 
 
 def _serve(descriptor: int, orders: int, answers: int, *, not_ours: tuple[int, int]) -> None:
