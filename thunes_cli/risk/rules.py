@@ -154,7 +154,10 @@ def _clock_skew(facts: Facts, _: Limits) -> Refusal | None:
 
 
 def _frozen(facts: Facts, _: Limits) -> Refusal | None:
-    return None if facts.frozen_reason is None else (Rejection.FROZEN, {"frozen_reason": facts.frozen_reason})
+    if facts.frozen_reason is None:
+        return None
+    copied = facts.frozen_reason.startswith(Rejection.OTHER_COPY)
+    return Rejection.OTHER_COPY if copied else Rejection.FROZEN, {"frozen_reason": facts.frozen_reason}
 
 
 def _trail(facts: Facts, _: Limits) -> Refusal | None:

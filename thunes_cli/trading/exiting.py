@@ -12,7 +12,7 @@ from thunes_cli.audit.journal import Journal
 from thunes_cli.exchange.failures import ExchangeFailure
 from thunes_cli.exchange.filters import MarketFacts, SymbolRules, shape_market_sell
 from thunes_cli.exchange.protocol import Exchange
-from thunes_cli.ledger import orders, positions
+from thunes_cli.ledger import controls, orders, positions
 from thunes_cli.ledger.identity import take_client_order_id
 from thunes_cli.model import ExitReason, Order, OrderState, Position, PositionStatus, Side
 from thunes_cli.process import this_process
@@ -21,6 +21,7 @@ from thunes_cli.risk.wire import wire_refusal
 from thunes_cli.trading.booking import close_if_sold, tell_stop
 from thunes_cli.trading.execution import Execution
 from thunes_cli.trading.exit_delay import delay_exit
+from thunes_cli.trading.findings import Kind
 from thunes_cli.trading.symbols import SymbolBook
 
 _log = logging.getLogger(__name__)
@@ -65,6 +66,10 @@ class Exits:
             clock = self._journal.clock
             if not _due(connection, position, clock.wall()) or wire_refusal(connection, clock) is not None:
                 return None
+            wiped = _wiped(connection, position)
+        if wiped is not None:
+            self._hold_back(position, wiped)
+            return None
         try:
             amount = self._sellable_amount(position, price)
         except ExchangeFailure as error:
@@ -160,6 +165,17 @@ class Exits:
                 close_if_sold(change, fresh, rules=rules, price=facts.last_price)
             return
         self._hold_back(position, why)
+
+
+def _wiped(connection: sqlite3.Connection, position: Position) -> str | None:
+    """Why there is nothing to sell: the exchange was wiped, and the operator has not accepted that yet.
+
+    What the account holds of the asset then is a new grant, and not ours.
+    """
+    freeze = controls.frozen_symbols(connection).get(position.symbol)
+    if freeze is None or not freeze.reason.startswith(Kind.EXCHANGE_RESET):
+        return None
+    return "the exchange was wiped and has our coins no more: thunes reconcile --apply"
 
 
 def _due(connection: sqlite3.Connection, position: Position, wall: datetime) -> bool:
