@@ -114,7 +114,8 @@ def _compare(
     if dry_run:
         return _plan(look, rest=phrase is not None)
     accepts = apply and _accepts_rest(call, look, environment=environment, phrase=phrase)
-    reconciler, applied = desk.room.reconciler, list[Applied]()
+    reconciler = desk.room.reconciler
+    applied: list[Applied] = []
     reconciler.keep(look, by="operator")
     if apply:
         applied = reconciler.settle(look)

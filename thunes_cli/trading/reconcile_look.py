@@ -190,9 +190,10 @@ class Looker:
     def _suspects(self, look: Look) -> tuple[str, ...]:
         """Symbols on which somebody else may have traded: an asset that changed, against a quote asset of ours."""
         assets = look.comparison.assets.values()
-        changed = [asset.name for asset in assets if asset.finding is not None and not asset.main]
         quotes = sorted({quote for _, quote in look.books.assets.values()} | {r.quote for r in look.rules.values()})
-        return tuple(f"{name}{quote}" for name in changed[:_SUSPECTS] for quote in quotes)
+        changed = [asset.name for asset in assets if asset.finding is not None and asset.name not in quotes]
+        named = [f"{name}{quote}" for name in changed for quote in quotes]
+        return tuple([symbol for symbol in named if symbol not in look.market.listed][:_SUSPECTS])
 
 
 def _fresh(look: Look, known: set[str]) -> set[str]:
