@@ -60,7 +60,7 @@ def test_a_step_of_the_wall_clock_is_noticed_and_mended(tmp_path, caplog):
     worker.submit("busy", busy)
     assert held.wait(10)
     link = SimpleNamespace(renew=None)
-    work = Work(room, SimpleNamespace(settings=Settings()), link, worker=worker, sender=worker)
+    work = Work(room, SimpleNamespace(settings=Settings()), link, worker=worker)
 
     work.look_at_clock()
     assert room.engine.skew == timedelta(0)

@@ -117,10 +117,15 @@ def parse_speed(text: str | None) -> Decimal | None:
 
 def run_and_report(call: Call, configured: HomeSettings, open_link: Any, *, duration_s: float | None) -> Result:
     """Run the daemon with its log on stderr; the answer comes when it has ended."""
+    from thunes_cli.cli.audit_checkpoint import credentials_of
     from thunes_cli.daemon.loop import RunRequest, run_daemon
     from thunes_cli.daemon.signals import StopRequest, signals_asking
 
-    request = RunRequest(duration_s=duration_s, notify_socket=call.environ.get("NOTIFY_SOCKET"))
+    request = RunRequest(
+        duration_s=duration_s,
+        notify_socket=call.environ.get("NOTIFY_SOCKET"),
+        credentials=credentials_of(call),
+    )
     with _logging(call, configured), StopRequest() as stop, signals_asking(stop):
         report = run_daemon(configured, open_link, stop, request)
     return Result(

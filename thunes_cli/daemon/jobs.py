@@ -28,6 +28,7 @@ RECONCILE = "reconcile"
 EXCHANGE = "exchange"
 CLOCK_SYNC = "clock_sync"
 ALERTS = "alerts"
+HEARTBEAT = "heartbeat"
 DISK = "disk"
 TRAIL = "trail"
 

@@ -9,20 +9,26 @@ from __future__ import annotations
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
+from thunes_cli.audit.notary import Notary
 from thunes_cli.clock import Clock
 from thunes_cli.config.home import LEDGER, TRAIL
 from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, require_environment
 from thunes_cli.daemon.lock import ONCE, DaemonLock
 from thunes_cli.daemon.periodic import Periodic
+from thunes_cli.daemon.pulse import PATIENCE_S, STARTING, STUCK, Pulse
+from thunes_cli.daemon.records import redactor_of
+from thunes_cli.daemon.senders import Senders
 from thunes_cli.daemon.signals import StopRequest
 from thunes_cli.daemon.start import Start, stand_still
 from thunes_cli.daemon.systemd import Notifier
+from thunes_cli.daemon.telling import tell_stop
 from thunes_cli.daemon.work import Work
 from thunes_cli.daemon.worker import Worker
 from thunes_cli.errors import ThunesError
@@ -38,6 +44,7 @@ _log = logging.getLogger(__name__)
 BEAT_S = 1.0
 ONCE_WAIT_S = 30.0  # a single check ends by itself; a request of it may take its time-out
 _HURRIED_WAIT_S = 1.0
+_LAST_ALERTS_S = 3.0  # for what is said last; more is for the next start
 _QUICK_START_S = 10.0
 _QUICK_LOOK_S = 0.02
 
@@ -46,13 +53,14 @@ _QUICK_LOOK_S = 0.02
 class RunRequest:
     """How to run.
 
-    ``duration_s``: wall seconds until the orderly end, None for ever. ``watch``: called by the main thread every
-    ``watch_every_s`` as long as it trades.
+    ``duration_s``: wall seconds until the orderly end, None for ever. ``credentials``: the directory of them, where
+    the trail's key may be. ``watch``: called by the main thread every ``watch_every_s`` as long as it trades.
     """
 
     command: str = "run"
     duration_s: float | None = None
     notify_socket: str | None = None
+    credentials: Path | None = None
     watch: Callable[[], None] | None = None
     watch_every_s: float = 0.25
 
@@ -116,7 +124,9 @@ class _Daemon:
         self._request = request
         self._notifier = Notifier(request.notify_socket)
         self._worker = Worker("trading", on_end=journal.close)
-        self._sender = Worker("alerts", on_end=journal.close)
+        redact = redactor_of(configured.settings)
+        self._senders = Senders(journal, configured, credentials=request.credentials)
+        self._pulse = Pulse(journal, configured.settings.heartbeat_url, look=self._look, redact=redact)
         self._began_mono = self._clock.monotonic()
         self._beats = Periodic(monotonic=self._clock.monotonic)
         self._start = Start(journal, configured, link, command=request.command, stop=stop)
@@ -129,7 +139,10 @@ class _Daemon:
         try:
             with self._journal.ledger.write() as connection:
                 now, wall = self._clock.now(), self._clock.wall()
+                self._start.before = daemon_rows.read_daemon(connection)
                 daemon_rows.save_daemon(connection, this_process(), command=self._request.command, since=now, wall=wall)
+            self._senders.begin(self._beats)
+            self._pulse.begin(self._beats)
             self._worker.submit("start", self._start.run)
             self._loop()
         except BaseException as error:
@@ -162,11 +175,19 @@ class _Daemon:
         room = self._start.outcome()
         if room is None:
             return
-        self._work = Work(room, self._configured, self._link, worker=self._worker, sender=self._sender)
+        self._work = Work(
+            room, self._configured, self._link, worker=self._worker, credentials=self._request.credentials
+        )
         self._work.begin(self._beats)
         if self._request.watch is not None:
             self._beats.add(self._request.watch_every_s, self._request.watch, at_once=True)
         self._notifier.ready(f"{room.engine.mode}, {', '.join(room.plan.symbols)}")
+
+    def _look(self) -> Sequence[str]:
+        """What of ourselves a sign of life must not hide."""
+        if self._work is None and self._clock.monotonic() - self._began_mono > PATIENCE_S:
+            return (STARTING,)
+        return (STUCK,) if self._worker.busy_s > PATIENCE_S else ()
 
     def _beat(self) -> None:
         self._notifier.alive()
@@ -189,12 +210,11 @@ class _Daemon:
         if self._work is not None:
             self._work.stop()
         self._worker.close()
-        self._sender.close()
         if not self._wait_for_step():
             self._abandoned = self._worker.running
-        if self._work is not None and self._sender.finished(_HURRIED_WAIT_S):
-            self._work.deliver_alerts()
         self._record_stop(problem)
+        self._senders.finish(_HURRIED_WAIT_S if self._stop.hurry else _LAST_ALERTS_S)
+        self._pulse.finish(_HURRIED_WAIT_S, badly=problem is not None)
         self._notifier.close()
 
     def _wait_for_step(self) -> bool:
@@ -222,11 +242,20 @@ class _Daemon:
                 if clean:
                     daemon_rows.save_clean_stop(change.connection)
                 change.record(Event.DAEMON_STOPPED, why=why, clean=clean, abandoned=self._abandoned)
+                tell_stop(change, why=why, since=self._start.since, clean=clean)
             if self._link.ends_with_us():
                 stand_still(self._journal)
         except sqlite3.Error as error:
             _log.error("stop not recorded: error=%s", error)
+        self._sign_last()
         _log.info("daemon stopped: clean=%s why=%s", clean, why)
+
+    def _sign_last(self) -> None:
+        """What was recorded last is signed as well; a trail that cannot be signed keeps nobody from stopping."""
+        try:
+            Notary(self._journal, credentials=self._request.credentials).checkpoint()
+        except (ThunesError, sqlite3.Error) as error:
+            _log.error("trail not signed: error=%s", error)
 
     def _report(self) -> RunReport:
         ran_s = round(self._clock.monotonic() - self._began_mono, 3)

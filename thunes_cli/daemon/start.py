@@ -16,6 +16,7 @@ from thunes_cli.clock import Anchor
 from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom, assemble, problems_at_start
 from thunes_cli.daemon.records import record_configuration
 from thunes_cli.daemon.signals import StopRequest
+from thunes_cli.daemon.telling import died, tell_crash, tell_ready
 from thunes_cli.exchange.clock_sync import exchange_rate_of_clock
 from thunes_cli.exchange.failures import ExchangeDown, ExchangeFailure
 from thunes_cli.ledger import daemon as daemon_rows
@@ -23,6 +24,7 @@ from thunes_cli.ledger.identity import save_anchor
 from thunes_cli.model import Mode, plain
 from thunes_cli.process import this_process
 from thunes_cli.trading.gate import GateReport, Stopped
+from thunes_cli.trading.plan import TradingPlan
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +51,10 @@ def stand_still(journal: Journal) -> None:
 
 
 class Start:
-    """The start of one daemon. ``status`` is a line for whoever waits; ``since`` the market time it began."""
+    """The start of one daemon. ``status`` is a line for whoever waits; ``since`` the market time it began.
+
+    ``before`` is what the daemon before this one said of itself.
+    """
 
     def __init__(
         self, journal: Journal, configured: HomeSettings, link: ExchangeLink, *, command: str, stop: StopRequest
@@ -64,6 +69,7 @@ class Start:
         self._done = False
         self.status = "starting"
         self.since: datetime | None = None
+        self.before: daemon_rows.DaemonRow | None = None
 
     def run(self) -> None:
         """Do it all; how it ended is told by :meth:`outcome`."""
@@ -95,7 +101,7 @@ class Start:
         )
         room.engine.mode = report.mode
         room.engine.mode_reason = "; ".join(report.reasons)
-        self._record_ready(report)
+        self._record_ready(room.plan, report)
         return room
 
     def _try_clock(self, room: TradingRoom) -> ExchangeFailure | None:
@@ -134,23 +140,24 @@ class Start:
                 market_speed=self._journal.clock.speed,
             )
             record_configuration(change, settings)
+            if self.before is not None and died(self.before):
+                tell_crash(change, self.before)
         _log.info(
             "daemon started: pid=%d command=%s environment=%s version=%s home=%s",
             *(me.pid, self._command, settings.environment, __version__, self._configured.home),
         )
         if interrupted:
             _log.warning("jobs interrupted: count=%d, because the process before this one died", interrupted)
-        if settings.telegram_bot_token is not None:
-            _log.warning("alerts: TELEGRAM_* is set, but this version writes alerts to the log only")
         if self._journal.clock.speed not in {Decimal(1), Decimal(0)}:
             _log.info("market time: speed=%s", plain(self._journal.clock.speed))
 
-    def _record_ready(self, report: GateReport) -> None:
+    def _record_ready(self, plan: TradingPlan, report: GateReport) -> None:
         reasons = "; ".join(report.reasons)
         with self._journal.change() as change:
             daemon_rows.save_mode(change.connection, report.mode, reason=reasons or None)
             change.record(
                 Event.DAEMON_READY, mode=report.mode.value, reasons=reasons, unresolved_orders=report.unresolved
             )
+            tell_ready(change, plan, report)
         level = logging.INFO if report.mode is Mode.TRADING else logging.ERROR
         _log.log(level, "daemon ready: mode=%s unresolved=%d why=%s", report.mode, report.unresolved, reasons or "-")

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thunes_cli.alerts.log_notifier import LogNotifier
-from thunes_cli.alerts.outbox import deliver_pending
 from thunes_cli.audit.events import Event
+from thunes_cli.audit.notary import Notary
 from thunes_cli.daemon import jobs
 from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom
 from thunes_cli.daemon.checking import check_signals, require_answers
@@ -31,7 +31,6 @@ _log = logging.getLogger(__name__)
 
 RENEW_S = 1.0
 RESOLVE_S = 1.0
-ALERTS_S = 1.0
 CLOCK_SYNC_S = 60.0
 STOP_CHECK_S = 10.0
 DISK_S = 10.0
@@ -56,7 +55,13 @@ class Work:
     """The jobs of one daemon that has passed the gate. ``ticks`` counts the symbols checked."""
 
     def __init__(
-        self, room: TradingRoom, configured: HomeSettings, link: ExchangeLink, *, worker: Worker, sender: Worker
+        self,
+        room: TradingRoom,
+        configured: HomeSettings,
+        link: ExchangeLink,
+        *,
+        worker: Worker,
+        credentials: Path | None = None,
     ) -> None:
         self._room = room
         self._link = link
@@ -64,10 +69,8 @@ class Work:
         self._clock = room.journal.clock
         self._settings = configured.settings
         self._worker = worker
-        self._sender = sender
-        redact = redactor_of(configured.settings)
-        self._book = JobBook(room.journal, redact=redact)
-        self._sender_book = JobBook(room.journal, redact=redact)
+        self._notary = Notary(room.journal, credentials=credentials)
+        self._book = JobBook(room.journal, redact=redactor_of(configured.settings))
         self._check = Job(jobs.SIGNAL_CHECK, self._check_signals, every_run=True)
         interval = room.plan.signal_interval
         self._grid = Every(interval, settling_moment(interval, speed=self._clock.speed))
@@ -89,9 +92,7 @@ class Work:
         beats.add(stop_check_every_s(self._clock.speed), self._submission(Job(jobs.STOP_CHECK, self._check_stops)))
         beats.add(CLOCK_SYNC_S, self._submission(self._sync))
         beats.add(DISK_S, self._submission(Job(jobs.DISK, self._disk.look)), at_once=True)
-        beats.add(TRAIL_S, self._submission(Job(jobs.TRAIL, self._drain_what_waits)))
-        sending = Job(jobs.ALERTS, self.deliver_alerts)
-        beats.add(ALERTS_S, lambda: self._send(sending), at_once=True)
+        beats.add(TRAIL_S, self._submission(Job(jobs.TRAIL, self._keep_trail)))
 
     def stop(self) -> None:
         """Plan nothing more."""
@@ -106,10 +107,6 @@ class Work:
         self._room.engine.skew = timedelta(seconds=jump)
         if self._worker.submit(jobs.CLOCK_SYNC, lambda: self._run(self._sync)):
             _log.warning("wall clock stepped: seconds=%.3f", jump)
-
-    def deliver_alerts(self) -> None:
-        """Hand waiting alerts to whoever carries them."""
-        deliver_pending(self._journal, (LogNotifier(),))
 
     # -- planning ----------------------------------------------------------------------------------------------
 
@@ -137,12 +134,6 @@ class Work:
     def _run(self, job: Job) -> None:
         self._book.run(job)
 
-    def _send(self, job: Job) -> None:
-        def step() -> None:
-            self._sender_book.run(job)
-
-        self._sender.submit(job.name, step)
-
     # -- the jobs ----------------------------------------------------------------------------------------------
 
     def _check_signals(self) -> str:
@@ -162,12 +153,14 @@ class Work:
     def _reconcile(self) -> str:
         return self._room.reconciler.routine(by="job").summary
 
-    def _drain_what_waits(self) -> None:
-        """Records that could not be written when they were made: a lock that was held, a disk that was full."""
+    def _keep_trail(self) -> None:
+        """Write what could not be written when it was made (a held lock, a full disk), sign and rotate when due."""
         with self._journal.read() as connection:
             waiting = outbox_size(connection)
         if waiting:
             self._journal.drain()
+        self._notary.rotate_if_due()
+        self._notary.checkpoint_if_due()
 
     def _renew(self) -> None:
         """Whoever served the embedded exchange may have ended: then it is ours, and its market stood still."""

@@ -26,6 +26,7 @@ class Worker:
         self._condition = threading.Condition()
         self._waiting: deque[tuple[str, Callable[[], None]]] = deque()
         self._running: str | None = None
+        self._running_since_mono = 0.0
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -44,6 +45,12 @@ class Worker:
         """The job in flight."""
         with self._condition:
             return self._running
+
+    @property
+    def busy_s(self) -> float:
+        """For how many seconds the job in flight has been running; 0 when there is none."""
+        with self._condition:
+            return 0.0 if self._running is None else time.monotonic() - self._running_since_mono
 
     def close(self) -> None:
         """Take no more steps and forget those that wait; the one in flight goes on."""
@@ -70,7 +77,7 @@ class Worker:
                 if self._closed:
                     return
                 self._running, step = self._waiting.popleft()
-            started = time.monotonic()
+                self._running_since_mono = started = time.monotonic()
             try:
                 step()
             except Exception:  # noqa: BLE001 - a step reports its own failures; this is the net below

@@ -1,0 +1,75 @@
+"""What a daemon tells the operator about itself: that it trades, that it ended, what a crash left behind."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from thunes_cli.audit.journal import Change
+from thunes_cli.ledger import controls, orders, positions
+from thunes_cli.ledger.alert_kinds import Kind
+from thunes_cli.ledger.alerts import Severity, raise_alert
+from thunes_cli.ledger.daemon import DaemonRow
+from thunes_cli.model import Mode, plain
+from thunes_cli.process import is_alive
+from thunes_cli.spans import span
+from thunes_cli.trading.gate import GateReport
+from thunes_cli.trading.plan import TradingPlan
+
+
+def died(before: DaemonRow | None) -> bool:
+    """Whether the last daemon of a home ended without saying so."""
+    return before is not None and not before.stopped_cleanly and not is_alive(before.process)
+
+
+def tell_crash(change: Change, before: DaemonRow) -> None:
+    """The daemon before this one died; this start takes up what it left."""
+    held = positions.open_positions(change.connection)
+    unfinished = len(orders.unfinished(change.connection))
+    silence = span(change.at_wall - before.heartbeat_wall)
+    text = (
+        f"The daemon (pid {before.process.pid}, since {before.since:%Y-%m-%d %H:%M:%S}Z) ended without stopping; its"
+        f" last sign of life was {silence} ago. {_without_stop(len(held), 'had no stop-loss meanwhile')}This start"
+        f" takes up what it left: {_count(unfinished, 'unfinished order')}. Next: thunes status"
+    )
+    _tell(change, text, Severity.CRITICAL if held or unfinished else Severity.WARNING)
+
+
+def tell_ready(change: Change, plan: TradingPlan, report: GateReport) -> None:
+    """The gate has been passed."""
+    held = positions.open_positions(change.connection)
+    switch = controls.read_kill_switch(change.connection)
+    trades = (
+        f"{', '.join(plan.symbols)} by {plan.strategy} on {plan.timeframe} candles, {plain(plan.quote_amount)} an entry"
+        if report.mode is Mode.TRADING
+        else "exits only, no entries"
+    )
+    stopped = f"ACTIVE ({switch.reason}): entries are stopped" if switch.active else "off"
+    text = (
+        f"The daemon runs: {trades}. {_count(len(held), 'open position')},"
+        f" {_count(report.unresolved, 'unresolved order')}, kill switch {stopped}. Next: thunes status"
+    )
+    _tell(change, text, Severity.INFO)
+
+
+def tell_stop(change: Change, *, why: str, since: datetime | None, clean: bool) -> None:
+    """The daemon ends; ``since`` is the market time it began at."""
+    held = positions.open_positions(change.connection)
+    ran = f" after {span(change.at - since)}" if since is not None else ""
+    text = (
+        f"The daemon stopped{ran}: {why}. {_without_stop(len(held), 'have no stop-loss until it runs again')}"
+        "Next: thunes run"
+    )
+    loud = Severity.CRITICAL if not clean else Severity.WARNING if held else Severity.INFO
+    _tell(change, text, loud)
+
+
+def _tell(change: Change, text: str, severity: Severity) -> None:
+    raise_alert(change.connection, Kind.DAEMON, text, severity=severity, at=change.at, at_wall=change.at_wall)
+
+
+def _without_stop(held: int, what: str) -> str:
+    return f"{_count(held, 'open position')} {what}. " if held else ""
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
