@@ -65,7 +65,7 @@ def test_silence(here: ServedHere) -> None:
         client.next()
         assert here.do(here.world.connections.silence) == 1
         here.send("POST", "/sim/step", body='{"candles": 5}')
-        assert client.quiet(1.2)
+        assert client.quiet(0.6)
         assert client.connection.ping().wait(2)
         with wire(here, f"/ws/{KLINE}") as late:
             assert late.quiet(0.2)
@@ -82,7 +82,7 @@ def test_half_open(here: ServedHere) -> None:
         assert here.do(here.world.connections.freeze) == 2
         before = time.monotonic()
         here.send("POST", "/sim/step", body='{"candles": 5}')
-        code, _ = mute.until_end(lambda _: None, seconds=1.2)
+        code, _ = mute.until_end(lambda _: None, seconds=1.0)
         assert code == 0
         mute.pong(b"")  # the peer's kernel takes it, and that is all
         assert not client.connection.ping().wait(0.3)

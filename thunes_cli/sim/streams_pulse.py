@@ -16,6 +16,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from thunes_cli.sim.commits import Committed
+from thunes_cli.sim.failure import SimError
 from thunes_cli.sim.streams_message import Message
 from thunes_cli.sim.streams_names import Topics
 from thunes_cli.sim.streams_topics import Topic
@@ -110,19 +111,30 @@ class Pulse:
         try:
             while self._active or self._watch():
                 self._wake.clear()
-                try:
-                    if self._watch():
-                        self._world.advance(self._world.clock.now())
-                    await self._happen()
-                    await self._update()
-                except Exception:  # noqa: BLE001 - one topic's mistake must not silence the others for good
-                    _LOG.exception("the market streams stumbled")
+                self._fill()
+                await self._happen()
+                await self._update()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._pause())
         finally:
             self._task = None
             self._coming.clear()
             self._next_update.clear()
+
+    def _fill(self) -> None:
+        """Fill resting orders for those who listen to the account."""
+        try:
+            if self._watch():
+                self._world.advance(self._world.clock.now())
+        except SimError as error:  # a full disk; the next look may find room
+            _LOG.error("%s", error.message)
+
+    def _tell(self, topic: Topic, look: Callable[[int], Iterable[Message]], moment: int) -> None:
+        try:
+            topic.publish(look(moment))
+        except Exception:  # noqa: BLE001 - one stream's mistake must not silence the others
+            _LOG.exception("the stream %s has failed", topic.name)
+            self._active.pop(topic.name, None)
 
     async def _happen(self) -> None:
         """Tell what the market did since the last time, in the order in which it did it."""
@@ -132,7 +144,7 @@ class Pulse:
             due, _, topic = heapq.heappop(self._coming)
             if self._active.get(topic.name) is not topic:
                 continue
-            topic.publish(topic.happen(due))
+            self._tell(topic, topic.happen, due)
             self._schedule(topic)
             told += 1
             if told % _SLICE == 0:
@@ -153,7 +165,7 @@ class Pulse:
             late = planned + period <= moment
             self._next_update[period] = (moment if late else planned) + period
             for number, topic in enumerate(topics, 1):
-                topic.publish(topic.update(self._told_to))
+                self._tell(topic, topic.update, self._told_to)
                 if number % _SLICE == 0:
                     await asyncio.sleep(0)
 
