@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -288,3 +289,31 @@ def test_a_reason_is_shown_not_obeyed(bot: BotHome) -> None:
 
     assert "\x1b" not in out + streams.stdout.getvalue()
     assert "b KILL" in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("killswitch", "status"), ("killswitch", "activate"), ("killswitch", "history"), ("breaker", "status")],
+    ids=" ".join,
+)
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        pytest.param(lambda _: b"", 5, id="empty"),
+        pytest.param(lambda _: b"not a database" * 100, 5, id="something else"),
+        pytest.param(lambda data: data[:60] + (99).to_bytes(4, "big") + data[64:], 78, id="newer schema"),
+    ],
+)
+def test_a_damaged_ledger(bot: BotHome, words: tuple[str, ...], damage: Callable[[bytes], bytes], code: int) -> None:
+    """Never "not active" and never "stopped": 5 or 78, and the file is left as it is."""
+    bot.close()
+    path = bot.path / "thunes.db"
+    damaged = damage(path.read_bytes())
+    path.write_bytes(damaged)
+    for log in bot.path.glob("thunes.db-*"):
+        log.unlink()
+
+    answer = bot.ask(*words, "--json")
+
+    assert answer.code == code
+    assert path.read_bytes() == damaged
