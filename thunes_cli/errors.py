@@ -19,6 +19,7 @@ Only ``cli`` turns them into output and exit codes.
     |   +-- HomeMissing / HomeNotOurs / LedgerMissing
     +-- Locked                     11
     +-- AuthError                  12
+    |   +-- KeyMayWithdraw
     +-- Unavailable                13
     +-- Timeout                    14
     +-- Partial                    15
@@ -169,6 +170,13 @@ class AuthError(ThunesError):
     code = "auth"
     exit_code = ExitCode.AUTH
     hint = "thunes config check --online"
+
+
+class KeyMayWithdraw(AuthError):
+    """the API key may withdraw money; a bot's key must not"""
+
+    code = "key_may_withdraw"
+    hint = "take the permission away on the exchange's own pages (or set ACCEPT_KEY_THAT_MAY_WITHDRAW=true)"
 
 
 class Unavailable(ThunesError):

@@ -15,7 +15,7 @@ from thunes_cli.exchange.failures import AuthFailed, ExchangeDown
 from thunes_cli.ledger.baseline import read_baseline
 from thunes_cli.ledger.identity import read_identity
 from thunes_cli.model import Account, Mode
-from thunes_cli.trading.gate import Stopped
+from thunes_cli.trading.gate import Gate, Stopped
 
 
 @pytest.fixture
@@ -108,3 +108,31 @@ def test_positions_that_are_not_their_fills_are_refused(holding: Room) -> None:
 
     with pytest.raises(LedgerCorrupt, match="says 7"):
         holding.gate.open()
+
+
+def keyed(room: Room, *, withdrawals: bool, accepted: bool = False) -> Gate:
+    """The room's gate, with a key that may or may not withdraw."""
+    return Gate(
+        room.journal,
+        room.exchange,
+        room.symbols,
+        room.resolver,
+        plan=room.plan,
+        wait=lambda _seconds: True,
+        key_permissions=lambda: {"enableReading": True, "enableWithdrawals": withdrawals},
+        accept_withdrawals=accepted,
+    )
+
+
+def test_key_that_may_withdraw_is_refused(closed: Room) -> None:
+    """With nothing held it does not start (12), unless the operator said so."""
+    with pytest.raises(AuthError, match="withdraw"):
+        keyed(closed, withdrawals=True).open()
+
+    assert keyed(closed, withdrawals=False).open().mode is Mode.TRADING
+    assert keyed(closed, withdrawals=True, accepted=True).open().mode is Mode.TRADING
+
+
+def test_key_that_may_withdraw_still_sells(holding: Room) -> None:
+    """With something held it starts exits-only."""
+    assert keyed(holding, withdrawals=True).open().mode is Mode.EXITS_ONLY

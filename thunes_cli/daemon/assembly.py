@@ -133,7 +133,16 @@ def assemble(
     resolver = Resolver(journal, exchange, symbols, margin=plan.not_placed_margin, max_daily_loss=max_daily_loss)
     feed = RestFeed(exchange, journal.clock, timeframe=plan.timeframe)
     engine = Engine(journal, exchange, feed, symbols, execution, plan=plan, limits=limits, home=configured.home)
-    gate = Gate(journal, exchange, symbols, resolver, plan=plan, wait=wait)
+    gate = Gate(
+        journal,
+        exchange,
+        symbols,
+        resolver,
+        plan=plan,
+        wait=wait,
+        key_permissions=exchange.key_permissions,
+        accept_withdrawals=settings.accept_key_that_may_withdraw,
+    )
     reconciler = Reconciler(journal, exchange, symbols, plan=plan, max_daily_loss=max_daily_loss)
     exits = Exits(journal, exchange, symbols, execution)
     return TradingRoom(journal, exchange, feed, engine, resolver, gate, plan, reconciler, exits)

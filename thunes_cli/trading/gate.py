@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -12,7 +12,15 @@ from typing import TypeVar
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change, Journal
 from thunes_cli.audit.trail import DrainOutcome
-from thunes_cli.errors import AuthError, ConfigError, LedgerCorrupt, OtherAccount, ThunesError, Unavailable
+from thunes_cli.errors import (
+    AuthError,
+    ConfigError,
+    KeyMayWithdraw,
+    LedgerCorrupt,
+    OtherAccount,
+    ThunesError,
+    Unavailable,
+)
 from thunes_cli.exchange.failures import AuthFailed, ExchangeFailure, Rejected
 from thunes_cli.exchange.filters import SymbolRules, smallest_sellable_amount
 from thunes_cli.exchange.protocol import Exchange
@@ -82,6 +90,8 @@ class Gate:
         *,
         plan: TradingPlan,
         wait: Callable[[float], bool],
+        key_permissions: Callable[[], Mapping[str, bool] | None] = lambda: None,
+        accept_withdrawals: bool = False,
     ) -> None:
         self._journal = journal
         self._exchange = exchange
@@ -89,6 +99,8 @@ class Gate:
         self._resolver = resolver
         self._plan = plan
         self._wait = wait
+        self._key_permissions = key_permissions
+        self._accept_withdrawals = accept_withdrawals
 
     def open(
         self,
@@ -115,6 +127,7 @@ class Gate:
         self._resolver.adopt()
         account = self._ask(self._exchange.account, patient=patient)
         found += self._bind(account)
+        found += self._check_key()
         rules = self._ask(self._refresh_symbols, patient=patient)
         found += self._check_symbols(rules, patient=patient)
         self._resolver.resolve_due()
@@ -180,6 +193,20 @@ class Gate:
             return [Problem(message, ConfigError(message, hint="look at the account on the exchange's own pages"))]
         return []
 
+    def _check_key(self) -> list[Problem]:
+        """A key that may withdraw is more than a bot needs, and what a thief wants."""
+        if self._accept_withdrawals:
+            return []
+        try:
+            permissions = self._key_permissions()
+        except ExchangeFailure as error:
+            _log.warning("the key's permissions could not be asked for: why=%s", error)
+            return []
+        if not (permissions or {}).get("enableWithdrawals", False):
+            return []
+        refusal = KeyMayWithdraw()
+        return [Problem(refusal.message, refusal)]
+
     def _record_baseline(self, change: Change, account: Account, *, exchange_epoch: int) -> None:
         save_baseline(change.connection, account.balances, exchange_epoch=exchange_epoch, at=change.at)
         change.record(Event.BASELINE_RECORDED, assets=len(account.balances), exchange_epoch=exchange_epoch)
@@ -224,7 +251,8 @@ class Gate:
             if reasons:
                 self._tell_exits_only(change, reasons)
             else:
-                alerts.end_condition(connection, "exits_only")
+                text = "Entries are made again. Next: thunes status"
+                alerts.tell_over(connection, "exits_only", text, at=change.at, at_wall=change.at_wall)
                 if read_identity(connection).entries_from is None:
                     save_entries_from(connection, change.at)
             unresolved = orders.count_unresolved(connection)
