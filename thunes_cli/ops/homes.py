@@ -12,6 +12,7 @@ from pathlib import Path
 from thunes_cli import __version__
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
+from thunes_cli.audit.key import announce_key, ensure_audit_key
 from thunes_cli.clock import Clock
 from thunes_cli.config.home import ENV_FILE, LEDGER, TRAIL, check_takeable, create_home, require_home
 from thunes_cli.config.private_file import sync_directory, write_private_file
@@ -177,5 +178,6 @@ def _begin_trail(home: Path, clock: Clock) -> None:
                     uid=os.getuid(),
                     thunes=__version__,
                 )
+                announce_key(change, ensure_audit_key(home, instance=identity.instance))
     finally:
         journal.close()
