@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -99,13 +99,26 @@ class Spawner:
 
     def run(self, run: Run) -> Ended:
         """Run to the end, whichever end that is."""
-        self._process.stdin.write(json.dumps(asdict(run) | {"trace": str(self._trace)}) + "\n")
+        answer = self._ask(asdict(run) | {"trace": str(self._trace)})
+        return Ended(answer["code"], _events(self._trace), answer["seconds"])
+
+    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         assert line, "the fork server died"
-        answer = json.loads(line)
-        events = tuple(event for event in self._trace.read_text().split() if not event.startswith("pid."))
-        return Ended(answer["code"], events, answer["seconds"])
+        return json.loads(line)
+
+    def burst(self, runs: Sequence[Run]) -> list[Ended]:
+        """Runs that start at the same moment; each to its end. None of them is killed."""
+        traces = [self._trace.with_name(f"{self._trace.name}-{number}") for number in range(len(runs))]
+        asked = [asdict(run) | {"trace": str(trace)} for run, trace in zip(runs, traces, strict=True)]
+        answer = self._ask({"burst": asked})
+        ended = []
+        for code, trace in zip(answer["codes"], traces, strict=True):
+            ended.append(Ended(code, _events(trace), answer["seconds"]))
+            trace.unlink()
+        return ended
 
     @contextmanager
     def stopped(self, run: Run) -> Iterator[int]:
@@ -137,6 +150,10 @@ class Spawner:
         self._trace.unlink(missing_ok=True)
 
 
+def _events(trace: Path) -> tuple[str, ...]:
+    return tuple(event for event in trace.read_text().split() if not event.startswith("pid."))
+
+
 # -- the server ----------------------------------------------------------------------------------------------------
 
 
@@ -147,8 +164,8 @@ def _serve() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         began = time.monotonic()
-        code = _fork(asked)
-        _answer(json.dumps({"code": code, "seconds": round(time.monotonic() - began, 4)}))
+        told = {"codes": _fork_all(asked["burst"])} if "burst" in asked else {"code": _fork(asked)}
+        _answer(json.dumps(told | {"seconds": round(time.monotonic() - began, 4)}))
 
 
 def _answer(line: str) -> None:
@@ -156,7 +173,24 @@ def _answer(line: str) -> None:
     sys.stdout.flush()
 
 
+def _fork_all(asked: list[dict[str, Any]]) -> list[int]:
+    children = [_start(each) for each in asked]
+    for _, listening in children:
+        os.close(listening)
+    return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid, _ in children]
+
+
 def _fork(asked: dict[str, Any]) -> int:
+    pid, listening = _start(asked)
+    try:
+        _kill_in_time(pid, listening, float(asked["killing"]["delay_s"]))
+    finally:
+        os.close(listening)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _start(asked: dict[str, Any]) -> tuple[int, int]:
+    """A child, and the pipe on which it gives the sign to be killed."""
     trace = os.open(asked["trace"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     listening, telling = os.pipe()
     pid = os.fork()
@@ -165,11 +199,7 @@ def _fork(asked: dict[str, Any]) -> int:
         _child(asked, trace=trace, telling=telling)
     os.close(telling)
     os.close(trace)
-    try:
-        _kill_in_time(pid, listening, float(asked["killing"]["delay_s"]))
-    finally:
-        os.close(listening)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return pid, listening
 
 
 def _kill_in_time(pid: int, listening: int, delay_s: float) -> None:
