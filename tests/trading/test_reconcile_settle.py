@@ -332,7 +332,7 @@ def test_a_purchase_after_the_wipe_is_ours_in_the_next_life(holding: Room) -> No
 
 
 def test_trade_ids_that_begin_anew_are_noticed(holding: Room) -> None:
-    """A wiped exchange counts from one again: nothing is guessed, the operator is told, and it settles on acceptance."""
+    """A wiped exchange counts from one again: nothing is guessed, and it settles once accepted."""
     holding.show(SELL_NOW)
     holding.engine.signal_check()
     first, *_ = holding.exchange.reports.values()
