@@ -50,7 +50,7 @@ def test_shortage_is_told_once_and_its_end_once(journal: Journal, free: list[int
     watch.look()
     watch.look()
     assert has_reserve(home)
-    assert sorted(told(journal)[2:]) == ["disk_full_over", "disk_low_over"]
+    assert sorted(told(journal)[2:]) == ["disk_full", "disk_low"]
 
 
 def test_reserve_goes_before_entries(journal: Journal, free: list[int]) -> None:

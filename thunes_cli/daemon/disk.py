@@ -7,7 +7,7 @@ import sqlite3
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change, Journal
-from thunes_cli.ledger.alerts import Severity, end_condition, raise_alert
+from thunes_cli.ledger.alerts import Severity, raise_alert, tell_over
 from thunes_cli.ledger.reserve import free_bytes, make_reserve
 
 _log = logging.getLogger(__name__)
@@ -51,9 +51,10 @@ class DiskWatch:
         if on:
             if self._raise(change, kind, free_mib):
                 change.record(Event.DISK_SHORT, kind=kind, free_mib=free_mib, min_free_mib=self._min_free_mib)
-        elif end_condition(change.connection, kind):
+            return
+        text = f"{free_mib} MiB are free again at {self._home}. Next: thunes status"
+        if tell_over(change.connection, kind, text, at=change.at, at_wall=change.at_wall):
             change.record(Event.DISK_RECOVERED, kind=kind, free_mib=free_mib)
-            _alert(change, f"{kind}_over", f"{free_mib} MiB are free again at {self._home}.", Severity.INFO)
 
     def _raise(self, change: Change, kind: str, free_mib: int) -> bool:
         if kind == _FULL:

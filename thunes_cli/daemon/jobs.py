@@ -127,30 +127,27 @@ class JobBook:
 
     def _alert(self, job: Job, problem: str | None) -> None:
         """One alert when a job begins to fail, one when it works again: also across restarts."""
+        now, wall = self._clock.now(), self._clock.wall()
         try:
             with self._journal.ledger.write() as connection:
                 if problem is not None:
                     text = f"Job {job.name} failed: {problem}. The other jobs go on. Next: thunes status"
-                    self._raise(connection, _ALERT, text, severity=alerts.Severity.WARNING, key=job.name, lasting=True)
-                elif alerts.end_condition(connection, _ALERT, key=job.name):
-                    _log.info("job works again: job=%s", job.name)
-                    text = f"Job {job.name} works again."
-                    self._raise(connection, "job_recovered", text, severity=alerts.Severity.INFO, key=job.name)
+                    alerts.raise_alert(
+                        connection,
+                        _ALERT,
+                        text,
+                        severity=alerts.Severity.WARNING,
+                        at=now,
+                        at_wall=wall,
+                        key=job.name,
+                        lasting=True,
+                    )
+                else:
+                    text = f"Job {job.name} works again. Next: thunes status"
+                    if alerts.tell_over(connection, _ALERT, text, key=job.name, at=now, at_wall=wall):
+                        _log.info("job works again: job=%s", job.name)
         except sqlite3.Error as error:
             _log.error("alert not recorded: job=%s error=%s", job.name, error)
-
-    def _raise(
-        self,
-        connection: sqlite3.Connection,
-        kind: str,
-        text: str,
-        *,
-        severity: alerts.Severity,
-        key: str,
-        lasting: bool = False,
-    ) -> None:
-        now, wall = self._clock.now(), self._clock.wall()
-        alerts.raise_alert(connection, kind, text, severity=severity, at=now, at_wall=wall, key=key, lasting=lasting)
 
 
 def _is_bug(error: Exception) -> bool:

@@ -23,6 +23,7 @@ from thunes_cli.exchange.failures import (
     OutcomeUnknown,
     Rejected,
 )
+from thunes_cli.exchange.telling import tell_closed
 from thunes_cli.ledger.breakers import (
     CONTROL,
     REST,
@@ -188,6 +189,7 @@ def reset_breaker(
         return False
     save_state(change.connection, name, BreakerState.CLOSED)
     clear_failures(change.connection, name)
+    tell_closed(change, name, why=f"by {actor}: {reason}")
     note_transition(
         change.connection,
         CONTROL,

@@ -15,6 +15,7 @@ from pybreaker import STATE_OPEN, CircuitBreaker, CircuitBreakerStorage
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change
+from thunes_cli.exchange.telling import tell_closed, tell_open
 from thunes_cli.ledger.breakers import (
     CONTROL,
     BreakerLimits,
@@ -88,6 +89,10 @@ class LedgerStorage(CircuitBreakerStorage):
         self._change.record(
             _EVENTS[after], breaker=self.name, from_state=before.value, cause=self._cause, failures=self.counter
         )
+        if after is BreakerState.OPEN:
+            tell_open(self._change, self.name, cause=self._cause, failures=self.counter, limits=self._limits)
+        elif after is BreakerState.CLOSED:
+            tell_closed(self._change, self.name, why=self._cause)
 
     @property
     def counter(self) -> int:

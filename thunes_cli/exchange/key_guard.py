@@ -64,13 +64,6 @@ class KeyGuard:
         if self._settled or (self._failure is not None and self._ordering and not ordering):
             return
         with self._journal.change() as change:
-            if alerts.end_condition(change.connection, controls.KEY_REJECTED):
-                alerts.raise_alert(
-                    change.connection,
-                    controls.KEY_REJECTED,
-                    "The exchange accepts the API key again.",
-                    severity=alerts.Severity.INFO,
-                    at=change.at,
-                    at_wall=change.at_wall,
-                )
+            text = "The exchange accepts the API key again. Next: thunes status"
+            alerts.tell_over(change.connection, controls.KEY_REJECTED, text, at=change.at, at_wall=change.at_wall)
         self._failure, self._ordering, self._settled = None, False, True

@@ -22,6 +22,7 @@ from thunes_cli.audit.journal import Change, Journal
 from thunes_cli.clock import to_text
 from thunes_cli.errors import ThunesError
 from thunes_cli.exchange.failures import RateBanned, RateLimited
+from thunes_cli.exchange.telling import tell_ban, tell_ban_over
 from thunes_cli.ledger.bans import (
     CONTROL,
     MINUTE,
@@ -92,6 +93,7 @@ class RateGate:
         with self._journal.change() as change:
             if forget_ban(change.connection, past):
                 self._note(change, before="banned", after="clear", reason="the exchange answers again")
+                tell_ban_over(change)
 
     def limited(self, failure: RateLimited) -> None:
         """Order silence: what the exchange told, else 60 s doubling to 10 minutes with each ban in a row.
@@ -129,6 +131,7 @@ class RateGate:
                     until_wall=ban.until_wall,
                     consecutive=consecutive,
                 )
+                tell_ban(change, ban, wait_s=wait)
 
     def _note(self, change: Change, *, before: str, after: str, reason: str) -> None:
         note_transition(

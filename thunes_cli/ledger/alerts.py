@@ -131,6 +131,12 @@ def read_conditions(connection: sqlite3.Connection) -> list[Condition]:
     return [_condition(row) for row in connection.execute("SELECT * FROM alert_conditions ORDER BY since, kind, key")]
 
 
+def was_raised(connection: sqlite3.Connection, kind: str, *, key: str) -> bool:
+    """Whether such an alert was ever raised: for what is told once and is never over."""
+    row = connection.execute("SELECT 1 FROM alerts WHERE kind = ? AND key = ? LIMIT 1", (kind, key)).fetchone()
+    return row is not None
+
+
 def last_alert_id(connection: sqlite3.Connection) -> int:
     """The newest alert's id, 0 before the first."""
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM alerts").fetchone()[0])

@@ -16,11 +16,12 @@ from thunes_cli.audit.journal import Change
 from thunes_cli.audit.record import Fact
 from thunes_cli.clock import to_text, utc_midnight
 from thunes_cli.ledger import alerts, controls, fills
+from thunes_cli.ledger.alert_kinds import Kind
 from thunes_cli.ledger.view_kill_switch import read_standing
 from thunes_cli.model import plain
 
 AUTOMATIC = "automatic"
-_ALERT = "kill_switch"
+NEAR = Decimal("0.8")  # of the limit: time to look before entries stop
 _DAY = timedelta(days=1)
 
 
@@ -50,6 +51,8 @@ def _trip(change: Change, day: datetime, *, max_daily_loss: Decimal, today: bool
         change.connection, day, before=None if today else day + _DAY, after_fill=switch.rearmed_after_fill
     )
     if result > -max_daily_loss:
+        if today:
+            _tell_near(change, switch, loss=-result, max_daily_loss=max_daily_loss)
         return False
     which = "daily loss" if today else f"loss of {day:%Y-%m-%d}"
     return activate(
@@ -58,6 +61,20 @@ def _trip(change: Change, day: datetime, *, max_daily_loss: Decimal, today: bool
         actor=AUTOMATIC,
         facts={"daily_pnl": result, "daily_loss_limit": -max_daily_loss},
     )
+
+
+def _tell_near(change: Change, switch: controls.KillSwitch, *, loss: Decimal, max_daily_loss: Decimal) -> None:
+    """Warn at four fifths of the limit, once a day and re-arming: what is counted begins anew with either."""
+    if switch.active or loss < NEAR * max_daily_loss:
+        return
+    key = f"{change.at:%Y-%m-%d}/{switch.rearmed_after_fill}"
+    if alerts.was_raised(change.connection, Kind.DAILY_LOSS_NEAR, key=key):
+        return
+    text = (
+        f"The counted loss of today is {plain(loss)}, {100 * loss / max_daily_loss:.0f} % of the limit"
+        f" {plain(max_daily_loss)}. At the limit entries are stopped, exits go on. Next: thunes pnl --losses"
+    )
+    _alert(change, text, alerts.Severity.WARNING, kind=Kind.DAILY_LOSS_NEAR, key=key)
 
 
 def activate(change: Change, *, reason: str, actor: str, facts: Mapping[str, Fact] | None = None) -> bool:
@@ -96,7 +113,11 @@ def deactivate(change: Change, *, reason: str, actor: str, facts: Mapping[str, F
     }
     everything = {**numbers, **(facts or {})}
     _write_down(change, Event.KILL_SWITCH_DEACTIVATED, controls.INACTIVE, reason=reason, actor=actor, facts=everything)
-    _alert(change, f"Kill switch deactivated by {actor}: {reason}. Entries go on.", alerts.Severity.WARNING)
+    text = (
+        f"Kill switch deactivated by {actor}: {reason}. Entries go on; only what is lost from now on counts, up to then"
+        f" {plain(standing.counted_loss)} counted today. Next: thunes killswitch status"
+    )
+    _alert(change, text, alerts.Severity.WARNING)
     return True
 
 
@@ -127,5 +148,7 @@ def _json(value: Fact) -> str | int | bool | None:
     return value
 
 
-def _alert(change: Change, text: str, severity: alerts.Severity) -> None:
-    alerts.raise_alert(change.connection, _ALERT, text, severity=severity, at=change.at, at_wall=change.at_wall)
+def _alert(
+    change: Change, text: str, severity: alerts.Severity, *, kind: Kind = Kind.KILL_SWITCH, key: str = ""
+) -> None:
+    alerts.raise_alert(change.connection, kind, text, severity=severity, at=change.at, at_wall=change.at_wall, key=key)

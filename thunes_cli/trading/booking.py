@@ -258,10 +258,25 @@ def close_if_sold(change: Change, position: Position, *, rules: SymbolRules | No
         pnl=position.realized,
         fees=position.fees,
     )
-    connection = change.connection
-    if alerts.end_condition(connection, "exit_blocked", key=position.symbol):
-        _alert(change, "exit_blocked", f"{position.symbol} is sold after all.", alerts.Severity.INFO)
+    _tell_closed(change, position)
     return position
+
+
+def _tell_closed(change: Change, position: Position) -> None:
+    """A stop-loss is told with its result, and a blocked exit is over; other sales are routine."""
+    price = "-" if position.exit_price is None else plain(round(position.exit_price, 8))
+    result = f"{position.symbol} is sold at {price}: {plain(position.realized)} {position.quote}, fees taken off"
+    following = f"Next: thunes explain position:{position.id}"
+    if position.exit_wanted is ExitReason.STOP_LOSS:
+        _alert(change, ExitReason.STOP_LOSS, f"Stop-loss done, {result}. {following}", alerts.Severity.INFO)
+    alerts.tell_over(
+        change.connection,
+        "exit_blocked",
+        f"{result}. {following}",
+        key=position.symbol,
+        at=change.at,
+        at_wall=change.at_wall,
+    )
 
 
 def _tell_late(change: Change, order: Order, before: Order) -> None:

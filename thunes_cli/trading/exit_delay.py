@@ -27,9 +27,11 @@ def delay_exit(change: Change, position_id: int, *, failed: int, why: str, prove
     positions.set_exit_back_off(connection, position_id, next_try_wall=until, problem=why)
     if failed < BLOCKED_AFTER:
         return
+    since = f", since {position.exit_wanted_since:%Y-%m-%d %H:%M:%S}Z" if position.exit_wanted_since else ""
     text = (
-        f"Exit of {position.symbol} is blocked: {why}. {plain(position.quantity)} {position.base} are still held."
-        f" It is tried again. Next: thunes explain position:{position_id}"
+        f"Exit of {position.symbol} is blocked: {why}. {plain(position.quantity)} {position.base} are still held,"
+        f" wanted out ({position.exit_wanted}){since}; {failed} attempts failed, it is tried again."
+        f" Next: thunes explain position:{position_id}"
     )
     new = alerts.raise_alert(
         connection,
