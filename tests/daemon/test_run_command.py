@@ -29,7 +29,7 @@ def test_it_checks_and_ends_in_order_when_asked(home):
     assert home.daemon_row()["mode"] == "trading"
     names = [record["event"] for record in home.events]
     assert names[0] == "HOME_CREATED"
-    assert names[-1] == "DAEMON_STOPPED"
+    assert names[-2:] == ["DAEMON_STOPPED", "CHECKPOINT_SIGNED"]
     assert {"DAEMON_STARTED", "CONFIGURATION_IN_FORCE", "ACCOUNT_BOUND", "DAEMON_READY"} <= set(names)
 
 
