@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -16,6 +18,7 @@ import pytest
 from connecting import price_at
 from serving import Reply, Serving
 
+D = Decimal
 SYMBOL = "BTCUSDT"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -295,3 +298,29 @@ def test_units_of_time(still: Serving, unit: str) -> None:
         assert (reply.status, reply.code) == (400, -1194)
     else:
         assert reply.body["serverTime"] == still.now() * (1000 if unit.upper() == "MICROSECOND" else 1)
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours"), [("8", 8), ("+08:00", 8), ("-1:00", -1), ("05:45", 5.75), ("0", 0), ("14", 14), ("-12:00", -12)]
+)
+def test_candles_of_a_time_zone(still: Serving, zone: str, hours: float) -> None:
+    """Days and months begin at that zone's midnight, and hold the same trades as the hours in them."""
+    ahead = int(hours * 3_600_000)
+    day = still.get("/api/v3/klines", symbol=SYMBOL, interval="1d", timeZone=zone, limit=2)[0]
+    month = still.get("/api/v3/klines", symbol=SYMBOL, interval="1M", timeZone=zone, limit=2)[0]
+    parts = still.get("/api/v3/klines", symbol=SYMBOL, interval="15m", startTime=day[0], endTime=day[6])
+
+    assert (day[0] + ahead) % 86_400_000 == 0
+    assert day[6] == day[0] + 86_400_000 - 1
+    assert datetime.fromtimestamp((month[0] + ahead) / 1000, UTC).strftime("%d %H:%M:%S") == "01 00:00:00"
+    assert (parts[0][1], parts[-1][4]) == (day[1], day[4])
+    assert (max(D(each[2]) for each in parts), min(D(each[3]) for each in parts)) == (D(day[2]), D(day[3]))
+    assert sum(D(each[5]) for each in parts) == D(day[5])
+
+
+@pytest.mark.parametrize("zone", ["14:01", "-12:01", "8.5", "Z", "+", "08:60"])
+def test_no_such_time_zone(still: Serving, zone: str) -> None:
+    """Beyond −12:00 to +14:00 there is none."""
+    reply = still.send("GET", f"/api/v3/klines?symbol={SYMBOL}&interval=1d&timeZone={quote(zone)}")
+
+    assert (reply.status, reply.code) == (400, -1130)

@@ -14,6 +14,8 @@ _DECIMAL = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 _INTEGER = r"^[0-9]{1,20}$"
 _SYMBOL = r"^[A-Z0-9-_.]{1,20}$"
 _CLIENT_ID = r"^[a-zA-Z0-9-_]{1,36}$"
+_TIME_ZONE = r"(?P<sign>[+-]?)(?P<hours>[0-9]{1,2})(:(?P<minutes>[0-5][0-9]))?"
+_WESTERNMOST, _EASTERNMOST = -12 * 60, 14 * 60
 _LONGEST = 2**63 - 1
 # Times from here on are microseconds.
 _MICROSECONDS_FROM = 10**14
@@ -106,6 +108,17 @@ class Params:
         """A time in ms; given in µs it is cut down."""
         value = self.integer(name)
         return value // 1000 if value is not None and value >= _MICROSECONDS_FROM else value
+
+    def time_zone(self) -> int:
+        """The ``timeZone`` parameter (``8``, ``-1:00``, ``05:45``) as ms ahead of UTC, from −12:00 to +14:00."""
+        value = self._values.get("timeZone", "0")
+        found = re.fullmatch(_TIME_ZONE, value, re.ASCII)
+        minutes = int(found["hours"]) * 60 + int(found["minutes"] or "0") if found else 0
+        if found and found["sign"] == "-":
+            minutes = -minutes
+        if not found or not _WESTERNMOST <= minutes <= _EASTERNMOST:
+            raise ApiError(-1130, "Data sent for parameter 'timeZone' is not valid.")
+        return minutes * 60_000
 
     def limit(self, *, default: int, most: int) -> int:
         """The ``limit`` parameter; more than the most is cut to it."""

@@ -57,19 +57,19 @@ def klines(call: Call) -> Any:
     interval = params.text("interval") or ""
     if interval != "1M" and interval not in INTERVALS:
         raise ApiError(-1120, "Invalid interval.")
-    if params.text("timeZone") not in {None, "0", "00:00", "0:00"}:
-        raise ApiError(-1020, "This operation is not supported.")
+    zone = params.time_zone()
     bars = listing.tape.candles(
         interval,
         begin=params.moment("startTime"),
         end=params.moment("endTime"),
         limit=params.limit(default=500, most=1000),
         now=call.now,
+        zone=zone,
     )
-    return [_kline(bar, interval) for bar in bars]
+    return [_kline(bar, close_time(bar.open_time, interval, zone)) for bar in bars]
 
 
-def _kline(bar: Bar, interval: str) -> list[Any]:
+def _kline(bar: Bar, closes: int) -> list[Any]:
     return [
         bar.open_time,
         scaled_wire(bar.open),
@@ -77,7 +77,7 @@ def _kline(bar: Bar, interval: str) -> list[Any]:
         scaled_wire(bar.low),
         scaled_wire(bar.close),
         scaled_wire(bar.volume),
-        close_time(bar.open_time, interval),
+        closes,
         scaled_wire(bar.quote_volume),
         bar.trades,
         scaled_wire(bar.taker_base),

@@ -100,18 +100,21 @@ class Tape:
                 return opened + offset
         return None
 
-    def candles(self, interval: str, *, begin: int | None, end: int | None, limit: int, now: int) -> list[Bar]:
+    def candles(
+        self, interval: str, *, begin: int | None, end: int | None, limit: int, now: int, zone: int = 0
+    ) -> list[Bar]:
         """Candles of an exchange interval, oldest first; the one that ``now`` falls into is still open.
 
         ``begin`` and ``end`` bound open times (both included). With ``begin`` the oldest ``limit`` candles from there
-        are returned, else the newest up to ``end``. Spans in which nothing traded have no candle.
+        are returned, else the newest up to ``end``. Spans in which nothing traded have no candle. ``zone``: ms by
+        which the clock is ahead of UTC whose days, weeks and months the candles are.
         """
         self.reach(now)
-        first = self.first_open(interval)
+        first = self.first_open(interval, zone)
         last = min(now, end) if end is not None else now
         if begin is not None:
-            return self._collect(_upwards(max(first, begin), last, interval), limit, now, interval)
-        return self._collect(_downwards(last, first, interval), limit, now, interval)[::-1]
+            return self._collect(_upwards(max(first, begin), last, interval, zone), limit, now, interval, zone)
+        return self._collect(_downwards(last, first, interval, zone), limit, now, interval, zone)[::-1]
 
     def span(self, begin: int, end: int) -> Bar | None:
         """Everything from ``begin`` (included) to ``end`` (excluded) as one candle; None when nothing traded."""
@@ -139,49 +142,50 @@ class Tape:
         if cut:
             yield walk.part(columns.bar(whole), length, (0, end - columns.open_time[whole]), tick=self.tick)
 
-    def first_open(self, interval: str) -> int:
+    def first_open(self, interval: str, zone: int = 0) -> int:
         """The first open time at which a full candle of that length exists."""
         source = self.fine
         if interval in _LONG and self.past is not None:
             source = self.past
-        opened = _floor(source.first, interval)
-        return opened if opened == source.first else _after(opened, interval)
+        opened = _floor(source.first, interval, zone)
+        return opened if opened == source.first else _after(opened, interval, zone)
 
-    def _collect(self, opens: Iterator[int], limit: int, now: int, interval: str) -> list[Bar]:
+    def _collect(self, opens: Iterator[int], limit: int, now: int, interval: str, zone: int) -> list[Bar]:
         found: list[Bar] = []
         for opened in opens:
             if len(found) >= limit:
                 break
-            bar = self.span(opened, min(_after(opened, interval), now + 1))
+            bar = self.span(opened, min(_after(opened, interval, zone), now + 1))
             if bar is not None:
                 found.append(bar)
         return found
 
 
-def close_time(opened: int, interval: str) -> int:
+def close_time(opened: int, interval: str, zone: int = 0) -> int:
     """The exchange's closeTime: the last ms of the candle that opened then."""
-    return _after(opened, interval) - 1
+    return _after(opened, interval, zone) - 1
 
 
-def _floor(moment: int, interval: str) -> int:
-    return month_open(moment) if interval == "1M" else floor_open(moment, INTERVALS[interval])
+def _floor(moment: int, interval: str, zone: int) -> int:
+    there = moment + zone
+    return (month_open(there) if interval == "1M" else floor_open(there, INTERVALS[interval])) - zone
 
 
-def _after(opened: int, interval: str) -> int:
-    return next_month(opened) if interval == "1M" else opened + INTERVALS[interval]
+def _after(opened: int, interval: str, zone: int) -> int:
+    return next_month(opened + zone) - zone if interval == "1M" else opened + INTERVALS[interval]
 
 
-def _upwards(begin: int, last: int, interval: str) -> Iterator[int]:
-    opened = _floor(begin, interval)
+def _upwards(begin: int, last: int, interval: str, zone: int) -> Iterator[int]:
+    opened = _floor(begin, interval, zone)
     if opened < begin:
-        opened = _after(opened, interval)
+        opened = _after(opened, interval, zone)
     while opened <= last:
         yield opened
-        opened = _after(opened, interval)
+        opened = _after(opened, interval, zone)
 
 
-def _downwards(last: int, first: int, interval: str) -> Iterator[int]:
-    opened = _floor(last, interval)
+def _downwards(last: int, first: int, interval: str, zone: int) -> Iterator[int]:
+    opened = _floor(last, interval, zone)
     while opened >= first:
         yield opened
-        opened = _floor(opened - 1, interval)
+        opened = _floor(opened - 1, interval, zone)
