@@ -229,7 +229,7 @@ orders = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(orders, min_size=1, max_size=8))
 def test_any_orders_fold_to_the_balances(tmp_path_factory: pytest.TempPathFactory, plan: list[Any]) -> None:
     """Whatever is placed, filled later or canceled: folded events are the engine's balances, reports its orders."""

@@ -149,7 +149,7 @@ def test_the_sixth_message_of_a_second_ends_the_connection(standing: Serving) ->
 
 
 def test_a_connection_without_pongs_is_cut(tmp_path: Path) -> None:
-    """Pongs nobody asked for, and pongs to no ping, do not keep it alive; copies of payloads do, even every other one."""
+    """Pongs nobody asked for, and pongs to no ping, do not keep it alive; copies of payloads do, one in two as well."""
     options = stepped(tmp_path / "sim", ws_ping_seconds=D("0.25"), ws_pong_seconds=D("0.6"))
     turns = itertools.cycle((True, False))
     answers: list[Callable[[bytes], bytes | None]] = [

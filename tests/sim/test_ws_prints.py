@@ -40,7 +40,7 @@ def prints_of(tape: Tape, index: int, most: int) -> list[Print]:
     return list(takewhile(lambda each: each.time < opened + tape.interval, coming))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tapes(least_trades=4, span=SECOND), st.sampled_from([4, 7, 50, 10_000]))
 def test_trades_make_the_candle(tape: Tape, most: int) -> None:
     """Trades of a candle, told one by one or several as one, have its prices, its volume and its number."""
@@ -56,7 +56,7 @@ def test_trades_make_the_candle(tape: Tape, most: int) -> None:
         assert [each.time for each in told] == sorted(each.time for each in told)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tapes(span=SECOND), st.sampled_from([4, 10_000]))
 def test_ids_have_no_holes(tape: Tape, most: int) -> None:
     """Over all candles each trade follows the one before, and the last one is the one klines name."""
@@ -83,7 +83,7 @@ def test_takers_buy_what_the_candle_says(tape: Tape) -> None:
         assert abs(bought - bar.taker_base) <= bar.volume // bar.trades + bar.trades * STEP
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tapes(), st.integers(-5, 8 * MINUTE))
 def test_trades_since_an_instant_are_the_rest(tape: Tape, offset: int) -> None:
     """Whoever comes later hears the same trades from then on."""
@@ -93,7 +93,7 @@ def test_trades_since_an_instant_are_the_rest(tape: Tape, offset: int) -> None:
     assert list(prints.since(moment)) == [each for each in prints.since(START) if each.time > moment]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tapes(), st.sampled_from(["1s", "1m", "3m", "5m", "1h"]), st.lists(st.integers(0, 9 * MINUTE), max_size=8))
 def test_the_forming_candle_is_rests(tape: Tape, interval: str, offsets: list[int]) -> None:
     """However often it is looked at on the way, it is the candle REST shows at that instant."""
