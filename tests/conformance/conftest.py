@@ -57,6 +57,7 @@ COMING = (
     "[execution rules]",
     "[filters]",
     "test_no_reference_price",
+    "test_too_much.py",
 )
 
 
