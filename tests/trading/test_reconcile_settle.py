@@ -147,7 +147,7 @@ def test_a_finding_alerts_once_as_long_as_it_lasts(holding: Room) -> None:
     holding.exchange.balances["USDT"] -= 50
     worker.routine(by="job")
 
-    assert alerts(holding)[1:] == ["Ledger and exchange agree again."]
+    assert alerts(holding)[1:] == ["Ledger and exchange agree again. Next: thunes status"]
     assert [record["clean"] for record in events(holding, "RECONCILED")] == [False, False, True]
 
 

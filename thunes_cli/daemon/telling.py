@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from thunes_cli.audit.journal import Change
+from thunes_cli.audit.journal import Change, Journal
 from thunes_cli.ledger import controls, orders, positions
 from thunes_cli.ledger.alert_kinds import Kind
-from thunes_cli.ledger.alerts import Severity, raise_alert
+from thunes_cli.ledger.alerts import Severity, raise_alert, read_conditions, tell_over
 from thunes_cli.ledger.daemon import DaemonRow
+from thunes_cli.ledger.outbox import outbox_size, read_head
 from thunes_cli.model import Mode, plain
 from thunes_cli.process import is_alive
 from thunes_cli.spans import span
 from thunes_cli.trading.gate import GateReport
 from thunes_cli.trading.plan import TradingPlan
+
+_CHANGED, _UNWRITTEN = "trusted", "written"  # what it cannot be; keys of the condition
 
 
 def died(before: DaemonRow | None) -> bool:
@@ -61,6 +64,43 @@ def tell_stop(change: Change, *, why: str, since: datetime | None, clean: bool) 
     )
     loud = Severity.CRITICAL if not clean else Severity.WARNING if held else Severity.INFO
     _tell(change, text, loud)
+
+
+def tell_trail(journal: Journal) -> None:
+    """Say once that the trail cannot be written or was changed from outside, and once that it is well again."""
+    with journal.read() as connection:
+        head = read_head(connection)
+        told = {each.key: each for each in read_conditions(connection) if each.kind == Kind.TRAIL}
+    wrong = {_CHANGED: head.tampered, _UNWRITTEN: head.problem}
+    if all((wrong[key] is not None) == (key in told) for key in wrong):
+        return
+    with journal.change() as change:
+        for key, what in wrong.items():
+            if what is not None:
+                _tell_bad_trail(change, key, what)
+                continue
+            text = f"The audit trail can be {key} again. Next: thunes audit validate"
+            tell_over(change.connection, Kind.TRAIL, text, key=key, at=change.at, at_wall=change.at_wall)
+
+
+def _tell_bad_trail(change: Change, key: str, what: str) -> None:
+    if key == _CHANGED:
+        text = f"The audit trail was changed from outside: {what}. Entries are stopped. Next: thunes audit validate"
+    else:
+        text = (
+            f"The audit trail cannot be written: {what}. {_count(outbox_size(change.connection), 'record')} wait in the"
+            " ledger; entries are stopped, exits go on. Next: thunes status"
+        )
+    raise_alert(
+        change.connection,
+        Kind.TRAIL,
+        text,
+        severity=Severity.CRITICAL,
+        at=change.at,
+        at_wall=change.at_wall,
+        key=key,
+        lasting=True,
+    )
 
 
 def _tell(change: Change, text: str, severity: Severity) -> None:

@@ -19,6 +19,7 @@ from thunes_cli.daemon.jobs import Job, JobBook
 from thunes_cli.daemon.periodic import Periodic
 from thunes_cli.daemon.records import redactor_of
 from thunes_cli.daemon.schedule import Daily, Every, settling_moment
+from thunes_cli.daemon.telling import tell_trail
 from thunes_cli.daemon.worker import Worker
 from thunes_cli.ledger.alerts import Severity, raise_alert
 from thunes_cli.ledger.outbox import outbox_size
@@ -157,10 +158,13 @@ class Work:
         """Write what could not be written when it was made (a held lock, a full disk), sign and rotate when due."""
         with self._journal.read() as connection:
             waiting = outbox_size(connection)
-        if waiting:
-            self._journal.drain()
-        self._notary.rotate_if_due()
-        self._notary.checkpoint_if_due()
+        try:
+            if waiting:
+                self._journal.drain()
+            self._notary.rotate_if_due()
+            self._notary.checkpoint_if_due()
+        finally:
+            tell_trail(self._journal)
 
     def _renew(self) -> None:
         """Whoever served the embedded exchange may have ended: then it is ours, and its market stood still."""

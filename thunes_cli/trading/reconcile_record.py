@@ -13,7 +13,7 @@ from typing import Any
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change, Journal
 from thunes_cli.clock import to_text
-from thunes_cli.ledger import alerts, controls
+from thunes_cli.ledger import alert_kinds, alerts, controls
 from thunes_cli.ledger import reconcile as rows
 from thunes_cli.ledger.cursors import Cursor, read_cursors, save_cursor
 from thunes_cli.ledger.external import save_external
@@ -30,6 +30,15 @@ _SHOWN = 8
 _KEPT = 200  # findings a run keeps in full: a wiped testnet differs in five hundred assets
 _STOPS_ALL = frozenset({Kind.OTHER_COPY, Kind.EXCHANGE_RESET})
 _STOPS_ONE = frozenset({Kind.MISSING_ORDER, Kind.UNRECORDED_FILL})
+_ALERTS = {  # what is not the ledger's own business alerts as a kind of its own
+    Kind.EXTERNAL_ORDER: alert_kinds.Kind.EXTERNAL_ORDER,
+    Kind.OTHER_INSTANCE: alert_kinds.Kind.EXTERNAL_ORDER,
+    Kind.OTHER_COPY: alert_kinds.Kind.OTHER_COPY,
+}
+_HEADS = {
+    alert_kinds.Kind.EXTERNAL_ORDER: "Somebody else uses the account",
+    alert_kinds.Kind.OTHER_COPY: "A second copy of this home trades, entries are stopped",
+}
 
 
 def finding_data(finding: Finding) -> dict[str, Any]:
@@ -102,7 +111,7 @@ def write_down(journal: Journal, look: Look, *, by: str, freeze: Sequence[str] |
         save_known(change.connection, TRADABLE, tradable, at=change.at)
         _tell(change, fresh)
         if before is not None and not before.clean and look.comparison.clean and look.scope.symbol is None:
-            _alert(change, "Ledger and exchange agree again.", alerts.Severity.INFO)
+            _alert(change, "Ledger and exchange agree again. Next: thunes status", alerts.Severity.INFO)
         if freeze is not None:
             _freeze(change, look, freeze)
         return fresh
@@ -216,19 +225,28 @@ def _floor(look: Look, listed: Listed) -> tuple[int, int]:
 
 
 def _tell(change: Change, fresh: Sequence[Finding]) -> None:
-    if not fresh:
-        return
-    worst = max(fresh, key=lambda finding: finding.severity.rank).severity
-    lines = [f"Ledger and exchange differ ({len(fresh)} new):"]
-    lines += [f"- {finding.kind}: {finding.message}" for finding in fresh[:_SHOWN]]
-    lines += [f"- and {len(fresh) - _SHOWN} more"] if len(fresh) > _SHOWN else []
-    lines.append("Next: thunes reconcile")
-    loud = worst in {Severity.HIGH, Severity.CRITICAL}
-    _alert(change, "\n".join(lines), alerts.Severity.CRITICAL if loud else alerts.Severity.WARNING)
+    """One alert for each thing to be done about it: a difference, a stranger's orders, a second copy."""
+    told: dict[alert_kinds.Kind, list[Finding]] = {}
+    for finding in fresh:
+        told.setdefault(_ALERTS.get(finding.kind, alert_kinds.Kind.RECONCILE), []).append(finding)
+    for kind, findings in told.items():
+        worst = max(findings, key=lambda finding: finding.severity.rank).severity
+        lines = [f"{_HEADS.get(kind, 'Ledger and exchange differ')} ({len(findings)} new):"]
+        lines += [f"- {finding.kind}: {finding.message}" for finding in findings[:_SHOWN]]
+        lines += [f"- and {len(findings) - _SHOWN} more"] if len(findings) > _SHOWN else []
+        lines.append(f"Next: thunes {'reconcile' if kind is alert_kinds.Kind.RECONCILE else 'orders list --external'}")
+        loud = worst in {Severity.HIGH, Severity.CRITICAL}
+        _alert(change, "\n".join(lines), alerts.Severity.CRITICAL if loud else alerts.Severity.WARNING, kind=kind)
 
 
-def _alert(change: Change, text: str, severity: alerts.Severity) -> None:
-    alerts.raise_alert(change.connection, "reconcile", text, severity=severity, at=change.at, at_wall=change.at_wall)
+def _alert(
+    change: Change,
+    text: str,
+    severity: alerts.Severity,
+    *,
+    kind: alert_kinds.Kind = alert_kinds.Kind.RECONCILE,
+) -> None:
+    alerts.raise_alert(change.connection, kind, text, severity=severity, at=change.at, at_wall=change.at_wall)
 
 
 # -- freezing ----------------------------------------------------------------------------------------------------

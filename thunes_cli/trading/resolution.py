@@ -23,6 +23,7 @@ from thunes_cli.model import Order, OrderReport, OrderState
 from thunes_cli.process import boot_id, is_alive, this_process
 from thunes_cli.risk.wire import wire_refusal
 from thunes_cli.trading.booking import book, is_ours
+from thunes_cli.trading.doubts import tell_doubts
 from thunes_cli.trading.evidence import gather
 from thunes_cli.trading.exit_delay import delay_exit
 from thunes_cli.trading.symbols import SymbolBook
@@ -82,6 +83,7 @@ class Resolver:
             due = sending.next_try_wall is None or sending.next_try_wall <= wall
             if due and not blocked and sending.order.state in asked:
                 self._resolve(sending)
+        tell_doubts(self._journal)
         with self._journal.read() as connection:
             return orders.count_unresolved(connection)
 
