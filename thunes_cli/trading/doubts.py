@@ -46,8 +46,9 @@ def _tell(change: Change, sending: Sending) -> None:
     asset = order.base if order.requested_base is not None else order.quote
     text = (
         f"Nobody knows yet what became of order {order.client_order_id} ({order.side} {order.symbol}, {amount} {asset},"
-        f" sent {order.created_at:%Y-%m-%d %H:%M:%S}Z): {order.error or 'no answer'}. Until it is known"
-        f" no other order of {order.symbol} is sent; the exchange is asked again and again. Next: thunes explain {order.client_order_id}"
+        f" sent {order.created_at:%Y-%m-%d %H:%M:%S}Z): {order.error or 'no answer'}. Until it is known no other order"
+        f" of {order.symbol} is sent; the exchange is asked again and again."
+        f" Next: thunes explain {order.client_order_id}"
     )
     alerts.raise_alert(
         change.connection,
