@@ -9,7 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thunes_cli.audit.events import Event
 from thunes_cli.audit.notary import Notary
 from thunes_cli.daemon import jobs
 from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom
@@ -18,12 +17,11 @@ from thunes_cli.daemon.disk import DiskWatch
 from thunes_cli.daemon.jobs import Job, JobBook
 from thunes_cli.daemon.periodic import Periodic
 from thunes_cli.daemon.records import redactor_of
-from thunes_cli.daemon.schedule import Daily, Every, settling_moment
+from thunes_cli.daemon.reporting import DailyReport
+from thunes_cli.daemon.schedule import Every, settling_moment
 from thunes_cli.daemon.telling import tell_trail
 from thunes_cli.daemon.worker import Worker
-from thunes_cli.ledger.alerts import Severity, raise_alert
 from thunes_cli.ledger.outbox import outbox_size
-from thunes_cli.trading.summary import summarize_day
 
 if TYPE_CHECKING:
     from thunes_cli.daemon.scheduling import MarketSchedule
@@ -119,8 +117,8 @@ class Work:
 
         market = MarketSchedule(self._clock, self._book, self._worker)
         market.add(self._check, self._grid, after=point)
-        daily = Job(jobs.DAILY_SUMMARY, self._summarize_day, every_run=True)
-        market.add(daily, Daily(self._settings.daily_summary_utc), after=since)
+        report = DailyReport(self._journal, self._settings.daily_summary_utc, began=since)
+        market.add(Job(jobs.DAILY_SUMMARY, report.run, every_run=True), report.schedule, after=report.told_until())
         compare = Job(jobs.RECONCILE, self._reconcile, every_run=True)
         market.add(compare, reconcile_grid(self._settings.reconcile_interval_seconds, self._clock.speed), after=since)
         market.start()
@@ -182,19 +180,3 @@ class Work:
 
     def _measure_wall_offset(self) -> float:
         return self._clock.wall().timestamp() - self._clock.monotonic()
-
-    def _summarize_day(self) -> str:
-        with self._journal.change() as change:
-            summary = summarize_day(change.connection, change.at)
-            text = summary.text()
-            change.record(Event.DAILY_SUMMARY, **summary.facts())
-            raise_alert(
-                change.connection,
-                jobs.DAILY_SUMMARY,
-                text,
-                severity=Severity.INFO,
-                at=change.at,
-                at_wall=change.at_wall,
-            )
-        _log.info("daily summary: %s", " ".join(f"{key}={value}" for key, value in summary.facts().items()))
-        return text.partition("\n")[0]

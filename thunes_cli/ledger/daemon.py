@@ -106,6 +106,14 @@ def end_job(
     )
 
 
+def last_point(connection: sqlite3.Connection, job: str) -> datetime | None:
+    """The point (market time) for which a job was planned that ended well last; None before the first."""
+    row = connection.execute(
+        "SELECT planned_at FROM job_runs WHERE job = ? AND outcome = 'ok' ORDER BY id DESC LIMIT 1", (job,)
+    ).fetchone()
+    return None if row is None else from_text(row["planned_at"])
+
+
 def end_interrupted(connection: sqlite3.Connection, *, at: datetime) -> int:
     """End the runs that no living daemon can end any more: its home has no other. Returns how many there were."""
     cursor = connection.execute(

@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from thunes_cli.clock import from_text, to_text
 from thunes_cli.model import Fill, FillSource, Order, Side, Trade, plain
@@ -218,7 +219,22 @@ def any_booked_at(connection: sqlite3.Connection, moment: datetime, *, since: da
     return row is not None
 
 
-def fees_since(connection: sqlite3.Connection, moment: datetime) -> Decimal:
-    """Fees in quote of the fills traded since a market time."""
-    rows = connection.execute("SELECT fee_quote FROM fills WHERE traded_at >= ?", (to_text(moment),)).fetchall()
-    return sum((Decimal(row["fee_quote"]) for row in rows), Decimal(0))
+class Booked(NamedTuple):
+    """What fills brought, in quote: result net of fees, the fees, and how many of these nobody could value."""
+
+    realized: Decimal
+    fees: Decimal
+    unvalued: int
+
+
+def result_between(connection: sqlite3.Connection, since: datetime, until: datetime) -> Booked:
+    """What the fills traded from a market time up to another one brought."""
+    realized, fees, unvalued = Decimal(0), Decimal(0), 0
+    for row in connection.execute(
+        "SELECT realized, fee_quote, fee_valued FROM fills WHERE traded_at >= ? AND traded_at < ?",
+        (to_text(since), to_text(until)),
+    ):
+        realized += Decimal(row["realized"])
+        fees += Decimal(row["fee_quote"])
+        unvalued += row["fee_valued"] == "unknown"
+    return Booked(realized, fees, unvalued)

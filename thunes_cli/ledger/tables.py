@@ -350,8 +350,8 @@ _TRAIL = (
 )
 
 _DAEMON = (
-    # phase: a condition that lasts begins and is over; anything else is an event. state: pending until every channel has
-    # it. note: the checkpoint of the trail that goes out with it.
+    # phase: a condition that lasts begins and is over; anything else is an event. state: pending until every channel
+    # has it. note: the checkpoint of the trail that goes out with it.
     """CREATE TABLE alerts (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         kind TEXT NOT NULL,

@@ -1,91 +1,128 @@
-"""The day in numbers: from the ledger alone, for the daily summary and for ``pnl``."""
+"""The day in numbers, from the ledger alone: what the daily summary says."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from thunes_cli.clock import to_text, utc_midnight
-from thunes_cli.ledger import controls, fills, positions
-from thunes_cli.ledger.known import read_prices
+from thunes_cli.clock import to_text
+from thunes_cli.ledger import alerts, bans, breakers, fills, orders, outbox, positions, reconcile
+from thunes_cli.ledger.alert_delivery import read_holds
+from thunes_cli.ledger.known import FEED, LIMITS, read_known, read_prices
+from thunes_cli.ledger.view_kill_switch import Standing, read_standing
 from thunes_cli.model import ZERO, Position, PositionStatus, plain
 from thunes_cli.trading.accounting import unrealized
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a span of market time brought; money in quote, fees taken off. ``unvalued`` counts fees of unknown worth."""
+
+    realized: Decimal
+    fees: Decimal
+    unvalued: int
+    trades: int
+    wins: int
 
 
 @dataclass(frozen=True, slots=True)
 class DaySummary:
-    """One UTC day up to ``now``; money in quote, ``win_rate_pct`` of the trades closed, None without any."""
+    """A span up to ``until``, and how everything stands ``now`` (market time). ``late``: nobody ran at ``until``.
+
+    ``prices`` are the last ones seen; ``unrealized`` leaves out what has none.
+    """
 
     since: datetime
+    until: datetime
     now: datetime
-    realized: Decimal
+    late: bool
+    result: Result
     unrealized: Decimal
-    fees: Decimal
-    trades: int
-    wins: int
-    win_rate_pct: Decimal | None
-    open_positions: tuple[Position, ...]
-    kill_switch: bool
+    held: tuple[Position, ...]
+    prices: Mapping[str, tuple[Decimal, datetime]]
+    limits: Mapping[str, Any]
+    standing: Standing
+    breaker: breakers.BreakerStatus
+    trips: int
+    ban: bans.Ban | None
+    feed: Mapping[str, Any]
+    feed_at: datetime | None
+    reconciled: reconcile.Run | None
+    unresolved: int
+    head: outbox.Head
+    unwritten: int
+    conditions: tuple[alerts.Condition, ...]
+    failing_channels: tuple[str, ...]
 
-    def text(self) -> str:
-        """For the operator."""
-        rate = "-" if self.win_rate_pct is None else f"{self.win_rate_pct:.0f} %"
-        result = f"realised {_money(self.realized)} (fees {_money(self.fees)}), unrealised {_money(self.unrealized)}"
-        lines = [
-            f"Day {self.since:%Y-%m-%d}: {result}",
-            f"Trades closed {self.trades}, won {self.wins} ({rate}); open positions {len(self.open_positions)}",
-        ]
-        lines += [
-            f"  {position.symbol} {plain(position.quantity)} @ {plain(position.entry_price)},"
-            f" {(self.now - position.entry_time) // timedelta(hours=1)} h old, stop {plain(position.stop_price)}"
-            for position in self.open_positions
-        ]
-        lines.append(f"Kill switch {'ACTIVE' if self.kill_switch else 'off'}. Next: thunes status")
-        return "\n".join(lines)
-
-    def facts(self) -> dict[str, str | int]:
+    def facts(self) -> dict[str, str | int | bool]:
         """For the trail."""
         return {
             "since": to_text(self.since),
-            "realized": plain(self.realized),
+            "until": to_text(self.until),
+            "late": self.late,
+            "realized": plain(self.result.realized),
             "unrealized": plain(self.unrealized),
-            "fees": plain(self.fees),
-            "trades": self.trades,
-            "wins": self.wins,
-            "open_positions": len(self.open_positions),
+            "fees": plain(self.result.fees),
+            "trades": self.result.trades,
+            "wins": self.result.wins,
+            "open_positions": len(self.held),
+            "counted_loss": plain(self.standing.counted_loss),
+            "kill_switch": self.standing.switch.active,
+            "breaker_trips": self.trips,
         }
 
 
-def summarize_day(connection: sqlite3.Connection, now: datetime) -> DaySummary:
-    """The UTC day that holds ``now`` (market time)."""
-    midnight = utc_midnight(now)
-    everything = positions.all_positions(connection)
-    closed = [
-        position
-        for position in everything
-        if position.status is PositionStatus.CLOSED and position.exit_time and position.exit_time >= midnight
-    ]
-    still_open = tuple(position for position in everything if position.status is PositionStatus.OPEN)
+def summarize_day(
+    connection: sqlite3.Connection,
+    *,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    wall: datetime,
+    late: bool = False,
+) -> DaySummary:
+    """What happened from ``since`` to ``until``, and how everything stands ``now``; ``wall`` is network time."""
+    held = tuple(positions.open_positions(connection))
     prices = read_prices(connection)
-    wins = sum(position.realized > 0 for position in closed)
+    limits, feed = read_known(connection, LIMITS), read_known(connection, FEED)
+    values = limits[0] if limits else {}
     return DaySummary(
-        since=midnight,
+        since=since,
+        until=until,
         now=now,
-        realized=fills.realized_since(connection, midnight),
-        unrealized=sum(
-            (unrealized(position, prices[position.symbol][0]) for position in still_open if position.symbol in prices),
-            ZERO,
-        ),
-        fees=fills.fees_since(connection, midnight),
-        trades=len(closed),
-        wins=wins,
-        win_rate_pct=Decimal(100 * wins) / len(closed) if closed else None,
-        open_positions=still_open,
-        kill_switch=controls.read_kill_switch(connection).active,
+        late=late,
+        result=_result(connection, since, until),
+        unrealized=sum((unrealized(each, prices[each.symbol][0]) for each in held if each.symbol in prices), ZERO),
+        held=held,
+        prices=prices,
+        limits=values,
+        standing=read_standing(connection, now),
+        breaker=breakers.breaker_status(connection, wall, limits=breakers.recorded_limits(values)),
+        trips=breakers.count_trips(connection, since_wall=wall - DAY),
+        ban=bans.read_ban(connection),
+        feed=feed[0] if feed else {},
+        feed_at=feed[1] if feed else None,
+        reconciled=reconcile.last_run(connection),
+        unresolved=orders.count_unresolved(connection),
+        head=outbox.read_head(connection),
+        unwritten=outbox.outbox_size(connection),
+        conditions=tuple(alerts.read_conditions(connection)),
+        failing_channels=tuple(hold.channel for hold in read_holds(connection)),
     )
 
 
-def _money(amount: Decimal) -> str:
-    return format(amount.quantize(Decimal("0.01")), "f")
+def _result(connection: sqlite3.Connection, since: datetime, until: datetime) -> Result:
+    booked = fills.result_between(connection, since, until)
+    closed = [
+        position
+        for position in positions.all_positions(connection)
+        if position.status is PositionStatus.CLOSED and position.exit_time and since <= position.exit_time < until
+    ]
+    wins = sum(position.realized > 0 for position in closed)
+    return Result(booked.realized, booked.fees, booked.unvalued, trades=len(closed), wins=wins)
