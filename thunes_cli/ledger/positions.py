@@ -187,9 +187,12 @@ def dust_moves_of_position(connection: sqlite3.Connection, position_id: int) -> 
 
 
 def dust_of_symbol(connection: sqlite3.Connection, symbol: str, *, exchange_epoch: int) -> tuple[Decimal, Decimal]:
-    """Quantity and cost of a symbol's dust account."""
+    """Quantity and cost of a symbol's dust account: what was left since everything in it was taken back last."""
     rows = connection.execute(
-        "SELECT quantity, cost FROM dust_moves WHERE symbol = ? AND exchange_epoch = ?", (symbol, exchange_epoch)
+        "SELECT quantity, cost FROM dust_moves WHERE symbol = :symbol AND exchange_epoch = :epoch AND id > coalesce("
+        "(SELECT id FROM dust_moves WHERE symbol = :symbol AND exchange_epoch = :epoch AND quantity LIKE '-%'"
+        " ORDER BY id DESC LIMIT 1), 0)",
+        {"symbol": symbol, "epoch": exchange_epoch},
     ).fetchall()
     return (
         sum((Decimal(row["quantity"]) for row in rows), Decimal(0)),

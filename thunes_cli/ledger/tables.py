@@ -138,6 +138,7 @@ _TRADING = (
         cost TEXT NOT NULL,
         at TEXT NOT NULL
     ) STRICT""",
+    "CREATE INDEX dust_by_symbol ON dust_moves (exchange_epoch, symbol, id)",
     """CREATE TABLE decisions (
         id INTEGER PRIMARY KEY,
         signal_id TEXT NOT NULL,
