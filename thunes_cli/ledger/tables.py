@@ -126,6 +126,7 @@ _TRADING = (
         CHECK ((source = 'exchange') = (trade_id >= 0))
     ) STRICT""",
     "CREATE INDEX fills_by_position ON fills (position_id)",
+    "CREATE INDEX fills_by_order ON fills (order_id)",
     "CREATE INDEX fills_by_day ON fills (traded_at)",
     # Remainders too small to sell: quantity > 0 leaves the position for the dust account, < 0 comes back.
     """CREATE TABLE dust_moves (
