@@ -282,7 +282,8 @@ def live_entries(connection: sqlite3.Connection) -> list[Order]:
 
 def unfinished(connection: sqlite3.Connection) -> list[Sending]:
     """Every live order with what is known of its sending, oldest first."""
-    rows = connection.execute(f"SELECT * FROM orders WHERE state IN {_LIVE_SQL} ORDER BY id").fetchall()  # noqa: S608
+    # The plus keeps SQLite from walking through all orders by id instead of the few by the index.
+    rows = connection.execute(f"SELECT * FROM orders WHERE state IN {_LIVE_SQL} ORDER BY +id").fetchall()  # noqa: S608
     return [_sending(row) for row in rows]
 
 

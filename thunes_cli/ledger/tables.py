@@ -140,6 +140,7 @@ _TRADING = (
         at TEXT NOT NULL
     ) STRICT""",
     "CREATE INDEX dust_by_symbol ON dust_moves (exchange_epoch, symbol, id)",
+    "CREATE INDEX dust_by_position ON dust_moves (position_id)",
     """CREATE TABLE decisions (
         id INTEGER PRIMARY KEY,
         signal_id TEXT NOT NULL,
