@@ -5,7 +5,7 @@
 _thunes_facts() {
     words= options= valued=
     case $1 in
-        '') words='init run demo stop status positions orders symbols balance pnl explain audit killswitch breaker reconcile config sim'
+        '') words='init run demo stop status positions orders symbols balance pnl explain audit killswitch breaker reconcile alerts telegram config sim'
             options='--home --env-file --json -q --quiet --version --help -h'
             valued='--home --env-file' ;;
         init) words=''
@@ -116,6 +116,27 @@ _thunes_facts() {
         'audit rotate') words=''
             options='--size --day --despite-damage --reason --yes --dry-run --json -q --quiet --help -h'
             valued='--size --reason' ;;
+        alerts) words='list retry mute unmute'
+            options='--help -h'
+            valued='' ;;
+        'alerts list') words=''
+            options='--since --kind --json -q --quiet --help -h'
+            valued='--since --kind' ;;
+        'alerts retry') words=''
+            options='--json -q --quiet --help -h'
+            valued='' ;;
+        'alerts mute') words=''
+            options='--for --reason --dry-run --json -q --quiet --help -h'
+            valued='--for --reason' ;;
+        'alerts unmute') words=''
+            options='--reason --dry-run --json -q --quiet --help -h'
+            valued=--reason ;;
+        telegram) words=test
+            options='--help -h'
+            valued='' ;;
+        'telegram test') words=''
+            options='--json -q --quiet --help -h'
+            valued='' ;;
         config) words='check show'
             options='--help -h'
             valued='' ;;

@@ -23,8 +23,8 @@ end
 
 complete -c thunes -f
 
-set -g __thunes_valued --anchor --candles --confirm --dir --duration --env-file --environment --event --home --host --instance --lines --port --price --public-key --quantity --reason --seed --since --size --speed --stale --start --state --symbol --timeout -n
-set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'config' 'config check' 'config show' 'sim' 'sim serve'
+set -g __thunes_valued --anchor --candles --confirm --dir --duration --env-file --environment --event --for --home --host --instance --kind --lines --port --price --public-key --quantity --reason --seed --since --size --speed --stale --start --state --symbol --timeout -n
+set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'alerts' 'alerts list' 'alerts retry' 'alerts mute' 'alerts unmute' 'telegram' 'telegram test' 'config' 'config check' 'config show' 'sim' 'sim serve'
 
 # thunes
 complete -c thunes -n '__thunes_at' -a 'init' -d 'Create a home for one environment and one account.'
@@ -42,6 +42,8 @@ complete -c thunes -n '__thunes_at' -a 'audit' -d 'The tamper-evident record of 
 complete -c thunes -n '__thunes_at' -a 'killswitch' -d 'Stop entries in every process; exits go on.'
 complete -c thunes -n '__thunes_at' -a 'breaker' -d 'What keeps calls from the exchange while it is unwell.'
 complete -c thunes -n '__thunes_at' -a 'reconcile' -d 'Does the ledger agree with the exchange?'
+complete -c thunes -n '__thunes_at' -a 'alerts' -d 'What the operator is told.'
+complete -c thunes -n '__thunes_at' -a 'telegram' -d 'The channel that alerts go out by.'
 complete -c thunes -n '__thunes_at' -a 'config' -d 'The settings: checked and shown.'
 complete -c thunes -n '__thunes_at' -a 'sim' -d 'The embedded exchange.'
 complete -c thunes -n '__thunes_at' -l home -x -a '(__fish_complete_directories)' -d 'Home to work on (THUNES_HOME).'
@@ -315,6 +317,49 @@ complete -c thunes -n '__thunes_at audit rotate' -l dry-run -d 'Show what would 
 complete -c thunes -n '__thunes_at audit rotate' -l json -d 'Answer with one JSON document.'
 complete -c thunes -n '__thunes_at audit rotate' -s q -l quiet -d 'Print nothing when all is well.'
 complete -c thunes -n '__thunes_at audit rotate' -l help -s h -d 'Show this message and exit.'
+
+# thunes alerts
+complete -c thunes -n '__thunes_at alerts' -a 'list' -d 'What the operator was told, and what still waits.'
+complete -c thunes -n '__thunes_at alerts' -a 'retry' -d 'Send what waits, now.'
+complete -c thunes -n '__thunes_at alerts' -a 'mute' -d 'Hold a kind of alert back for a while.'
+complete -c thunes -n '__thunes_at alerts' -a 'unmute' -d 'Let a kind of alert go out again.'
+complete -c thunes -n '__thunes_at alerts' -l help -s h -d 'Show this message and exit.'
+
+# thunes alerts list
+complete -c thunes -n '__thunes_at alerts list' -l since -x -d 'today (since midnight UTC), 24h, 7d, all, or a time.'
+complete -c thunes -n '__thunes_at alerts list' -l kind -x -d 'Only alerts of this kind.'
+complete -c thunes -n '__thunes_at alerts list' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at alerts list' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at alerts list' -l help -s h -d 'Show this message and exit.'
+
+# thunes alerts retry
+complete -c thunes -n '__thunes_at alerts retry' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at alerts retry' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at alerts retry' -l help -s h -d 'Show this message and exit.'
+
+# thunes alerts mute
+complete -c thunes -n '__thunes_at alerts mute' -l for -x -d 'How long: 30m, 2h, at most 7d.'
+complete -c thunes -n '__thunes_at alerts mute' -l reason -x -d 'Why; it goes to the trail.'
+complete -c thunes -n '__thunes_at alerts mute' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at alerts mute' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at alerts mute' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at alerts mute' -l help -s h -d 'Show this message and exit.'
+
+# thunes alerts unmute
+complete -c thunes -n '__thunes_at alerts unmute' -l reason -x -d 'Why; it goes to the trail.'
+complete -c thunes -n '__thunes_at alerts unmute' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at alerts unmute' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at alerts unmute' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at alerts unmute' -l help -s h -d 'Show this message and exit.'
+
+# thunes telegram
+complete -c thunes -n '__thunes_at telegram' -a 'test' -d 'Would an alert arrive? Token, chat or network?'
+complete -c thunes -n '__thunes_at telegram' -l help -s h -d 'Show this message and exit.'
+
+# thunes telegram test
+complete -c thunes -n '__thunes_at telegram test' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at telegram test' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at telegram test' -l help -s h -d 'Show this message and exit.'
 
 # thunes config
 complete -c thunes -n '__thunes_at config' -a 'check' -d 'Would these settings trade?'

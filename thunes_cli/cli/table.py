@@ -159,6 +159,32 @@ COMMANDS: tuple[Entry, ...] = (
         "Close the audit trail's open segment, begin the next.",
         Section.UPKEEP,
     ),
+    Entry(
+        "alerts list",
+        _HERE + "alerts:alerts_list",
+        "What the operator was told, and what still waits.",
+        Section.LOOKING,
+        quick=True,
+    ),
+    Entry("alerts retry", _HERE + "alerts:alerts_retry", "Send what waits, now.", Section.UPKEEP),
+    Entry(
+        "alerts mute",
+        _HERE + "alerts_mute:alerts_mute",
+        "Hold a kind of alert back for a while.",
+        Section.UPKEEP,
+    ),
+    Entry(
+        "alerts unmute",
+        _HERE + "alerts_mute:alerts_unmute",
+        "Let a kind of alert go out again.",
+        Section.UPKEEP,
+    ),
+    Entry(
+        "telegram test",
+        _HERE + "telegram:telegram_test",
+        "Would an alert arrive? Token, chat or network?",
+        Section.UPKEEP,
+    ),
     Entry("config check", _HERE + "config:config_check", "Would these settings trade?", Section.UPKEEP),
     Entry(
         "config show", _HERE + "config:config_show", "The settings in force and where each came from.", Section.UPKEEP
@@ -173,6 +199,8 @@ GROUPS: dict[str, str] = {
     "killswitch": "Stop entries in every process; exits go on.",
     "breaker": "What keeps calls from the exchange while it is unwell.",
     "audit": "The tamper-evident record of everything that happened.",
+    "alerts": "What the operator is told.",
+    "telegram": "The channel that alerts go out by.",
     "config": "The settings: checked and shown.",
     "sim": "The embedded exchange.",
 }

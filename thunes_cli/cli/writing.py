@@ -13,12 +13,14 @@ from typing import TypeVar
 
 from thunes_cli.audit.journal import Change, Journal
 from thunes_cli.audit.trail import DrainOutcome
+from thunes_cli.cli.alerting import send_now
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.ledger_errors import ledger_error
 from thunes_cli.cli.result import Problem
 from thunes_cli.clock import Clock
 from thunes_cli.config.home import LEDGER, TRAIL, require_home
 from thunes_cli.errors import UsageFault
+from thunes_cli.ledger.alerts import last_alert_id
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.identity import read_identity
 from thunes_cli.ledger.outbox import read_head
@@ -37,10 +39,13 @@ def change_home(call: Call, work: Callable[[Change], T]) -> tuple[T, tuple[Probl
     with _journal(path) as journal:
         try:
             with journal.change(drain=False) as change:
+                before = last_alert_id(change.connection)
                 answer = work(change)
+                raised = last_alert_id(change.connection) > before
         except sqlite3.Error as error:
             raise ledger_error(error, path, verb="written") from error
-        return answer, _drained(journal) if change.recorded else ()
+        problems = _drained(journal) if change.recorded else ()
+        return answer, (*problems, *send_now(call, journal, home=path.parent)) if raised else problems
 
 
 @contextmanager

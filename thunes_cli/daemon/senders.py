@@ -16,6 +16,7 @@ from thunes_cli.alerts.channels import NOT_CONFIGURED, open_channels
 from thunes_cli.alerts.log_notifier import LogNotifier
 from thunes_cli.alerts.notifier import Notifier
 from thunes_cli.alerts.outbox import Courier, settle
+from thunes_cli.alerts.witness import anchor_of
 from thunes_cli.audit.journal import Journal
 from thunes_cli.daemon import jobs
 from thunes_cli.daemon.assembly import HomeSettings
@@ -39,7 +40,7 @@ class Senders:
         self._journal = journal
         self._clock = journal.clock
         self._channels = open_channels(configured.settings)
-        self._anchor = _anchor_of(journal, credentials)
+        self._anchor = anchor_of(journal, credentials)
         notifiers = (LogNotifier(), *self._channels.notifiers)
         names = [notifier.name for notifier in notifiers]
         self._lines = [self._line(notifier, names) for notifier in notifiers]
@@ -66,6 +67,9 @@ class Senders:
             for condition in alerts.read_conditions(connection):
                 if condition.kind == Kind.ALERTS_UNDELIVERED and condition.key not in working:
                     alerts.end_condition(connection, condition.kind, key=condition.key)
+            for hold in alert_delivery.read_holds(connection):
+                if hold.channel not in working:
+                    alert_delivery.release(connection, hold.channel)
             for channel, problem in self._channels.problems.items():
                 _log.error("no alerts by %s: %s", channel, problem)
                 alerts.raise_alert(
@@ -132,18 +136,3 @@ class _Line:
     def _deliver_all(self) -> None:
         if self._courier.deliver(most=_LAST_MESSAGES, at_once=True):
             settle(self._journal, self._channels)
-
-
-def _anchor_of(journal: Journal, credentials: Path | None) -> Callable[[], str | None]:
-    """Signs the trail up to its end, on the thread of whoever sends."""
-
-    def anchor() -> str | None:
-        from thunes_cli.audit.notary import Notary  # noqa: PLC0415 - cryptography, and only when there is much to tell
-        from thunes_cli.ledger.segments import read_checkpoint  # noqa: PLC0415 - as above
-
-        Notary(journal, credentials=credentials).checkpoint()
-        with journal.read() as connection:
-            row = read_checkpoint(connection)
-        return None if row is None else row.note
-
-    return anchor
