@@ -55,7 +55,7 @@ def _decimal(value: Any, what: str) -> Decimal:
         return Decimal(value)
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         number = Decimal(value)
-        if abs(number.adjusted()) <= _MOST_DIGITS:
+        if number.is_finite() and abs(number.adjusted()) <= _MOST_DIGITS:
             return number
     raise MalformedReply(f"{what} is not a number")
 
