@@ -39,6 +39,7 @@ def at_desk(call: Call) -> Iterator[Desk]:
         ExchangeFailure: the exchange's clock cannot be read (13; a rejected key 12).
     """
     from thunes_cli.audit.journal import Journal
+    from thunes_cli.cli.alerting import send_now
     from thunes_cli.cli.exchange_link import link_to
     from thunes_cli.cli.starting import settings_to_start_with
     from thunes_cli.clock import Clock
@@ -47,6 +48,7 @@ def at_desk(call: Call) -> Iterator[Desk]:
     from thunes_cli.daemon.lock import ONCE, read_holder
     from thunes_cli.daemon.start import read_clock, stand_still
     from thunes_cli.exchange.clock_sync import read_anchor
+    from thunes_cli.ledger.alerts import last_alert_id
     from thunes_cli.ledger.connection import Ledger
     from thunes_cli.ledger.identity import read_identity
     from thunes_cli.process import this_process
@@ -54,7 +56,7 @@ def at_desk(call: Call) -> Iterator[Desk]:
     configured = settings_to_start_with(call, speed=None)
     with closing(Ledger(configured.home / LEDGER)) as ledger:
         with ledger.read() as connection:
-            identity = read_identity(connection)
+            identity, told = read_identity(connection), last_alert_id(connection)
         require_environment(identity.environment, configured.settings.environment)
         holder = read_holder(configured.home)
         if holder is not None and holder.process == this_process():
@@ -74,3 +76,7 @@ def at_desk(call: Call) -> Iterator[Desk]:
             finally:
                 if holder is None and link.ends_with_us():
                     stand_still(journal)
+                with journal.read() as connection:
+                    raised = last_alert_id(connection) > told
+                if raised:
+                    send_now(call, journal, home=configured.home)  # what it cannot send waits: thunes alerts list
