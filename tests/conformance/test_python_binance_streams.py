@@ -22,6 +22,7 @@ import pytest
 from binance import AsyncClient, BinanceSocketManager, ThreadedWebsocketManager
 from binance.exceptions import BinanceAPIException
 from binance.ws.reconnecting_websocket import ReconnectingWebsocket
+from binance.ws.websocket_api import WebsocketAPI
 from connecting import price_at
 from serving import Serving
 
@@ -32,8 +33,9 @@ PATIENCE = 15
 
 @pytest.fixture(autouse=True)
 def quick_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A socket that is closed waits this long for one more message."""
+    """A socket that is closed waits this long for one more message; an answer may take longer on a busy machine."""
     monkeypatch.setattr(ReconnectingWebsocket, "TIMEOUT", 0.2)
+    monkeypatch.setattr(WebsocketAPI, "TIMEOUT", 2)
 
 
 @asynccontextmanager
