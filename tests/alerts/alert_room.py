@@ -11,13 +11,13 @@ from thunes_cli.audit.journal import Journal
 from thunes_cli.ledger.alerts import Severity, raise_alert
 
 
-def queue(journal: Journal, *texts: str, kind: str = "test", severity: Severity = Severity.WARNING, key: str = "") -> None:
+def queue(
+    journal: Journal, *texts: str, kind: str = "test", severity: Severity = Severity.WARNING, key: str = ""
+) -> None:
     """Raise alerts, each in a transaction of its own."""
     for text in texts:
         with journal.change() as change:
-            raise_alert(
-                change.connection, kind, text, severity=severity, at=change.at, at_wall=change.at_wall, key=key
-            )
+            raise_alert(change.connection, kind, text, severity=severity, at=change.at, at_wall=change.at_wall, key=key)
 
 
 @dataclass

@@ -67,10 +67,10 @@ def exchange(who: str, url: str, *, timeout_s: float, body: Any = None, content:
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     client = _client(httpx, url, timeout_s)
+    deadline = time.monotonic() + timeout_s
     watchdog = threading.Timer(timeout_s, client.close)  # a time-out of each read ends no answer that drips
     watchdog.daemon = True
     watchdog.start()
-    deadline = time.monotonic() + timeout_s
     try:
         method = "GET" if body is None and content is None else "POST"
         sent: Mapping[str, Any] = {"json": body} if body is not None else {"content": content}
@@ -78,9 +78,9 @@ def exchange(who: str, url: str, *, timeout_s: float, body: Any = None, content:
             received = _read(response, deadline)
             return Answer(response.status_code, received, response.headers.get("retry-after"))
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.ProxyError) as error:
-        raise Unreachable(who, _why(error)) from None
+        raise Unreachable(who, _why(error, late=time.monotonic() >= deadline)) from None
     except Exception as error:  # noqa: BLE001 - also what a client says that was closed in the middle
-        raise CutOff(who, _why(error)) from None
+        raise CutOff(who, _why(error, late=time.monotonic() >= deadline)) from None
     finally:
         watchdog.cancel()
         client.close()
@@ -113,8 +113,10 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception, *, late: bool) -> str:
     """In a few words of ours or of the system's; an exception of httpx's may tell the address."""
+    if late or "Timeout" in type(error).__name__ or isinstance(error, TimeoutError):
+        return "it took too long"
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -122,6 +124,4 @@ def _why(error: Exception) -> str:
         if isinstance(cause, OSError) and cause.strerror:
             return str(cause.strerror)
         cause = cause.__cause__ or cause.__context__
-    if "Timeout" in type(error).__name__ or isinstance(error, TimeoutError | RuntimeError):
-        return "it took too long"
     return type(error).__name__
