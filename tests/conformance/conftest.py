@@ -47,6 +47,7 @@ def brisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 COMING = (
     "[24 hours",
     "[day",
+    "test_day_in_short",
     "test_ccxt_rest.py::test_tickers",
     "test_every_resting_type[STOP",
     "test_every_resting_type[TAKE",
@@ -58,6 +59,7 @@ COMING = (
     "[filters]",
     "test_no_reference_price",
     "test_too_much.py",
+    "test_keys.py",
 )
 
 

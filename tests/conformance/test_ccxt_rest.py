@@ -6,7 +6,7 @@ Account: fetch_balance, fetch_trading_fees of all symbols and of one.
 Orders: market by cost and by amount, limit, post-only, stop and take-profit, test order, fetch_order by either id,
 open, closed and all orders, trades, cancel, cancel all, cancel of several.
 Errors: ccxt's own classes (InsufficientFunds, InvalidOrder, OrderNotFound, BadSymbol, BadRequest, AuthenticationError,
-InvalidNonce, OrderImmediatelyFillable). Keys and time: HMAC, Ed25519, time difference.
+InvalidNonce, OrderImmediatelyFillable). Time: a clock that is wrong, and the difference measured.
 ccxt is told to read spot markets only and not to load the wallet's currencies: options every user of it has.
 Not covered: order lists and editing orders (the exchange lists no symbol that allows either).
 """
