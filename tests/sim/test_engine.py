@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from thunes_cli.model import Side
 from thunes_cli.sim.bars import MINUTE
+from thunes_cli.sim.closures import Closure
 from thunes_cli.sim.engine import Engine
 from thunes_cli.sim.orders import OrderRequest
 from thunes_cli.sim.rejection import ApiError
@@ -173,7 +174,8 @@ def test_resting_order_fills_when_the_price_comes(tmp_path: Path) -> None:
     order, _ = engine.place(limit_order(Side.BUY, "59500", "0.1"), now(0.5))
 
     assert engine.advance(now(3)) == []
-    ((filled, trade),) = engine.advance(now(9))
+    (done,) = engine.advance(now(9))
+    ((_, filled),), (trade,) = done.orders, done.trades
 
     assert (filled.status, trade.price, trade.is_maker) == ("FILLED", D(59500), True)
     assert now(4) < trade.time < now(5)
@@ -228,7 +230,7 @@ def test_no_trading_in_a_halt(tmp_path: Path) -> None:
     """A halted symbol refuses orders and fills none that rest."""
     engine = make_engine(tmp_path / "db", ZIGZAG)
     engine.place(limit_order(Side.BUY, "59500", "0.1"), now(0.5))
-    engine.market.listing("BTCUSDT").halted_as = "HALT"
+    engine.market.listing("BTCUSDT").closures = [Closure(now(0.5) + 1, None, "HALT")]
 
     assert engine.advance(now(9)) == []
     with pytest.raises(ApiError, match="Market is closed"):

@@ -19,8 +19,7 @@ def test_acknowledged_orders_survive(tmp_path: Path) -> None:
     last_seen = 0
     with Serving(SimOptions(tmp_path, speed=Decimal(600))) as serving:
         for round_ in range(3):
-            killer = threading.Timer(0.35 + 0.1 * round_, serving.process.send_signal, (signal.SIGKILL,))
-            killer.start()
+            killer = threading.Timer(0.05 + 0.03 * round_, serving.process.send_signal, (signal.SIGKILL,))
             number = 0
             try:
                 while True:
@@ -29,6 +28,8 @@ def test_acknowledged_orders_survive(tmp_path: Path) -> None:
                     reply = serving.buy("12", newClientOrderId=name)
                     assert reply.status == 200
                     acknowledged[name] = reply.body
+                    if number == 5:
+                        killer.start()
             except requests.RequestException:
                 killer.join()
             serving.stop()
@@ -49,7 +50,7 @@ def test_acknowledged_orders_survive(tmp_path: Path) -> None:
         spent = sum((Decimal(each["quoteQty"]) for each in trades), Decimal(0))
         received = sum((Decimal(each["qty"]) - Decimal(each["commission"]) for each in trades), Decimal(0))
 
-        assert len(acknowledged) > 10
+        assert len(acknowledged) >= 15
         assert {each["id"] for each in trades} == set(range(1, len(trades) + 1))
         assert serving.balances() == {"USDT": (Decimal(10000) - spent, 0), "BTC": (received, 0)}
 

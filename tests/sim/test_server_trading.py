@@ -250,7 +250,7 @@ REFUSED = {
     "percent price": (LIMIT | {"price": "1000", "quantity": "1"}, -1013),
     "market lot size": ({"side": "BUY", "type": "MARKET", "quantity": "121"}, -1013),
     "strategy type": (ORDER | {"strategyType": "5"}, -1134),
-    "self trade prevention": (ORDER | {"selfTradePreventionMode": "EXPIRE_MAKER"}, -1130),
+    "self trade prevention": (ORDER | {"selfTradePreventionMode": "EXPIRE_ALL"}, -1130),
     "response type": (ORDER | {"newOrderRespType": "LONG"}, -1130),
     "not enough money": (ORDER | {"quoteOrderQty": "10001"}, -2010),
 }

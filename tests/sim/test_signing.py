@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from thunes_cli.sim.keys import ApiKey
 from thunes_cli.sim.market_clock import MarketClock
 from thunes_cli.sim.params import Params
 from thunes_cli.sim.rejection import ApiError
 from thunes_cli.sim.signing import check_timestamp, signed_payload, verify
-from thunes_cli.sim.store import ApiKey
 
 # The example of the exchange's own REST documentation.
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"

@@ -18,7 +18,7 @@ from ws_clients import Wire, account_wire, signed, wire
 from thunes_cli.model import Side
 from thunes_cli.sim.bars import MINUTE
 from thunes_cli.sim.options import SimOptions
-from thunes_cli.sim.orders import order_json
+from thunes_cli.sim.order_shapes import order_json
 from thunes_cli.sim.rejection import ApiError
 from thunes_cli.sim.user_data_events import messages
 

@@ -6,7 +6,6 @@ import base64
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -18,9 +17,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from ws_clients import RawWire, account_wire, wire
 
+from thunes_cli.sim.keys import PERMISSIONS, ApiKey
 from thunes_cli.sim.signing import verify
-from thunes_cli.sim.store import ApiKey
-from thunes_cli.sim.world import PERMISSIONS
 
 D = Decimal
 KLINE, TRADE = "btcusdt@kline_1m", "btcusdt@trade"
@@ -179,7 +177,7 @@ def test_a_revoked_key_hears_no_more(here: ServedHere) -> None:
     """The stream says that it has ended, at the next look at the exchange; the connection stays."""
 
     def revoke() -> None:
-        here.world.keys[here.key] = replace(here.world.keys[here.key], revoked=True)
+        here.world.keys.revoke(here.key)
 
     with account_wire(here) as client:
         here.do(revoke)
@@ -194,13 +192,13 @@ def test_a_session_of_an_ed25519_key(here: ServedHere) -> None:
     """After logon neither key nor signature is needed, but a time is; a revoked key ends the session."""
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    key = ApiKey("E" * 64, public, PERMISSIONS | {"ipRestrict": False}, 0, kind="ED25519")
+    key = ApiKey("E" * 64, public, {**PERMISSIONS, "ipRestrict": False}, 0, kind="ED25519")
     params = {"apiKey": key.api_key, "timestamp": here.now()}
     payload = f"apiKey={key.api_key}&timestamp={params['timestamp']}"
     signature = base64.b64encode(private.sign(payload.encode())).decode()
     if not verify(key, payload, signature):
         pytest.skip("signatures of Ed25519 keys are not checked yet")
-    here.do(lambda: here.world.keys.update({key.api_key: key}))
+    here.do(lambda: here.world.keys.put(key))
     with wire(here, "/ws-api/v3") as client:
         assert client.request("session.logon", **params, signature=signature[::-1])["error"]["code"] == -1022
         logon = client.request("session.logon", **params, signature=signature)["result"]
@@ -216,7 +214,7 @@ def test_a_session_of_an_ed25519_key(here: ServedHere) -> None:
             "serverTime": here.now(),
         }
         client.request("session.logon", **params, signature=signature)
-        here.do(lambda: here.world.keys.update({key.api_key: replace(key, revoked=True)}))
+        here.do(lambda: here.world.keys.revoke(key.api_key))
         client.send({"id": 9, "method": "account.status", "params": {"timestamp": here.now()}})
         refused = client.next()
         assert (refused["id"], refused["status"], refused["error"]["code"]) == (None, 401, -2015)

@@ -58,6 +58,7 @@ def make_book(price: Decimal, spec: SymbolSpec, shape: BookShape) -> Book:
     )
 
 
+@functools.lru_cache(maxsize=1024)
 def highest_price_with_ask(limit: Decimal, spec: SymbolSpec, shape: BookShape) -> Decimal:
     """The greatest last price at which the best ask is at or below ``limit``: where a resting BUY would trade."""
     guess = floor(limit / (1 + shape.spread_bps / _BASIS_POINTS / 2), spec.tick) + spec.tick
@@ -66,6 +67,7 @@ def highest_price_with_ask(limit: Decimal, spec: SymbolSpec, shape: BookShape) -
     return guess
 
 
+@functools.lru_cache(maxsize=1024)
 def lowest_price_with_bid(limit: Decimal, spec: SymbolSpec, shape: BookShape) -> Decimal:
     """The least last price at which the best bid is at or above ``limit``: where a resting SELL would trade."""
     guess = max(floor(limit / (1 - shape.spread_bps / _BASIS_POINTS / 2), spec.tick) - spec.tick, spec.tick)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from thunes_cli.sim.keys import ApiKey
 from thunes_cli.sim.params import Params
-from thunes_cli.sim.store import ApiKey
 from thunes_cli.sim.world import World
 
 # Signed requests may carry these whatever the endpoint.
@@ -38,6 +38,11 @@ class Call:
     def account(self) -> str:
         """What limits of the account are counted under."""
         return str(self.world.uid)
+
+    @property
+    def server_time(self) -> int:
+        """The server's own clock: market time, unless a fault has put it wrong."""
+        return self.now + self.world.skew_ms
 
 
 @dataclass(frozen=True, slots=True)

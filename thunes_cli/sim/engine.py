@@ -6,40 +6,32 @@ has been stored, and one that could not be stored has not happened.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
-from thunes_cli.exchange.filters import MarketFacts, OrderDraft, check_order, excess_precision
-from thunes_cli.model import Side
+from thunes_cli.exchange.filters import OrderDraft, check_order, excess_precision
 from thunes_cli.sim.accounts import EMPTY, Holding, InsufficientBalance, Wallet
-from thunes_cli.sim.amounts import EXACT, ZERO, floor, multiply, to_scaled
-from thunes_cli.sim.book import REFILL_MS, Book, Level, highest_price_with_ask, lowest_price_with_bid
+from thunes_cli.sim.book import Book, Level
 from thunes_cli.sim.commits import Committed
+from thunes_cli.sim.demands import Demand, Outcome, meet
+from thunes_cli.sim.facts import market_facts
+from thunes_cli.sim.liquidity import Liquidity
 from thunes_cli.sim.market import Listing, Market
-from thunes_cli.sim.matching import Match, opposite, take_quantity, take_quote, within
-from thunes_cli.sim.orders import OrderRequest, SimOrder, SimTrade
+from thunes_cli.sim.matching import opposite
+from thunes_cli.sim.new_orders import demand_funds, draft_of, draft_of_reduced, generated_id, new_order, would_trigger
+from thunes_cli.sim.orders import STOP_TYPES, Amendment, OrderRequest, SimOrder, SimTrade
 from thunes_cli.sim.rejection import ApiError, cancel_rejected, order_rejected
-from thunes_cli.sim.settlement import Execution, Fees, settle
+from thunes_cli.sim.resting import Event, Happening, Watch
+from thunes_cli.sim.settlement import BNB, Execution, Fees, paid_asset, settle
 from thunes_cli.sim.store import Changes, Store
 
 _NO_FUNDS = "Account has insufficient balance for requested action."
-_TOO_THIN = "Order book liquidity is less than `LOT_SIZE` filter minimum quantity."
-_NO_BOOK = "Order book liquidity is less than symbol minimum quantity."
-
-
-@dataclass(slots=True)
-class _Eaten:
-    """What market orders took from the book since it was last refilled, by price."""
-
-    slot: int
-    asks: dict[Decimal, Decimal] = field(default_factory=dict)
-    bids: dict[Decimal, Decimal] = field(default_factory=dict)
-
-    def add(self, trade: SimTrade) -> None:
-        side = self.asks if trade.is_buyer else self.bids
-        side[trade.price] = side.get(trade.price, ZERO) + trade.quantity
+_CLOSED = "Market is closed."
+# Cancels are taken while a symbol trades, and in the status that is made for them.
+_CANCELABLE = frozenset({"TRADING", "CANCEL_ONLY"})
+_Key = tuple[str, int]
 
 
 class Engine:
@@ -50,106 +42,197 @@ class Engine:
         self.store = store
         self.fees = fees
         self.balances: dict[str, Holding] = store.balances()
-        self.open: dict[tuple[str, int], SimOrder] = {}
+        self.open: dict[_Key, SimOrder] = {}
         for order in store.orders("status IN ('NEW', 'PARTIALLY_FILLED')", tail="ORDER BY time, order_id"):
             self.open[order.symbol, order.order_id] = order
         self._order_ids, self._trade_ids = store.last_ids()
-        self._eaten: dict[str, _Eaten] = {}
+        self._liquidity = Liquidity(market, store)
+        self._watch = Watch(market.shape)
         self._walked: dict[str, int] = {}
         # Told of every change after it was stored and became true.
         self.listeners: list[Callable[[Committed], None]] = []
 
     def book(self, listing: Listing, now: int) -> Book:
         """What the book still holds."""
-        eaten = self._eaten_now(listing.spec.symbol, now)
-        return self.market.full_book(listing, now).without(eaten.asks, eaten.bids)
+        return self._liquidity.book(listing, now)
 
-    def check(self, request: OrderRequest, now: int) -> None:
-        """Precision and filters: what the exchange checks before the matching engine sees the order.
+    # --- before the engine sees an order ---------------------------------------------------------------------------
+
+    def check_precision(self, request: OrderRequest) -> None:
+        """Refuse amounts with too many decimals.
 
         Raises:
-            ApiError: −1111 or −1013.
+            ApiError: −1111.
         """
-        listing = self.market.listing(request.symbol)
-        draft = OrderDraft(
-            side=request.side,
-            type=request.type,
-            quantity=request.quantity,
-            quote_quantity=request.quote_quantity,
-            price=request.price,
-            stop_price=request.stop_price,
-            iceberg_qty=request.iceberg_qty,
-        )
-        too_precise = excess_precision(listing.rules, draft)
+        too_precise = excess_precision(self.market.listing(request.symbol).rules, draft_of(request))
         if too_precise is not None:
             raise ApiError(-1111, f"Parameter '{too_precise}' has too much precision.")
-        failure = check_order(listing.rules, draft, self._facts(listing, now))
+
+    def check_filters(self, request: OrderRequest, now: int) -> None:
+        """Apply the symbol's, the exchange's and the account's filters.
+
+        Raises:
+            ApiError: −1013.
+        """
+        self._demand_filters(self.market.listing(request.symbol), draft_of(request), now)
+
+    def _demand_filters(
+        self, listing: Listing, draft: OrderDraft, now: int, *, amended: SimOrder | None = None
+    ) -> None:
+        opened = [each for each in self.open.values() if each is not amended]
+        facts = market_facts(listing, self.book(listing, now), opened, self.balances, now)
+        failure = check_order(listing.rules, draft, facts)
         if failure is not None:
             raise ApiError(-1013, failure.message)
 
-    def place(self, request: OrderRequest, now: int) -> tuple[SimOrder, tuple[SimTrade, ...]]:
-        """Accept and, as far as the book allows, execute an order that passed :meth:`check`.
+    # --- placing -------------------------------------------------------------------------------------------------
+
+    def place(self, request: OrderRequest, now: int, *, thin: bool = False) -> tuple[SimOrder, tuple[SimTrade, ...]]:
+        """Accept and, as far as the book allows, execute an order that passed the checks.
+
+        Args:
+            thin: the book runs dry before an order that cannot rest is half filled.
 
         Raises:
             ApiError: −2010, the matching engine refuses; nothing has changed.
         """
         listing = self.market.listing(request.symbol)
+        self._admit(listing, request, now)
+        number = self._order_ids.get(request.symbol, 0) + 1
+        wallet = Wallet(self.balances)
+        try:
+            if request.type in STOP_TYPES:
+                order = new_order(listing, request, number, now)
+                wallet.lock(paid_asset(listing.spec, order), order.reserved)
+                self._commit([order], [], wallet)
+                return order, ()
+            demand = Demand.of_request(request)
+            outcome = self._meet(listing, demand, now, thin=thin)
+            demand_funds(wallet, listing, request)
+            order = new_order(listing, request, number, now, match=outcome.match)
+            order, trades = self._take(wallet, listing, order, outcome, now)
+        except InsufficientBalance:
+            raise order_rejected(_NO_FUNDS) from None
+        self._commit([order], trades, wallet)
+        self._liquidity.take(trades, now)
+        return order, tuple(trades)
+
+    def _admit(self, listing: Listing, request: OrderRequest, now: int) -> None:
         if listing.status(now) != "TRADING":
-            raise order_rejected("Market is closed.")
+            raise order_rejected(_CLOSED)
         if any(
             each.client_order_id == request.client_order_id and each.symbol == request.symbol
             for each in self.open.values()
         ):
             raise order_rejected("Duplicate order sent.")
-        match = self._match(listing, request, now)
-        order = self._new_order(request, match, now)
-        wallet = Wallet(self.balances)
-        try:
-            self._demand_funds(wallet, listing, request)
-            order, trades = self._execute(wallet, listing, order, match)
-            order = self._finish(wallet, listing, order, dry=match.dry)
-        except InsufficientBalance:
-            raise order_rejected(_NO_FUNDS) from None
-        self._commit([order], list(trades), wallet)
-        eaten = self._eaten_now(order.symbol, now)
-        for trade in trades:
-            eaten.add(trade)
+        if request.iceberg_qty is not None and request.quantity is not None and request.iceberg_qty > request.quantity:
+            raise order_rejected("IcebergQty exceeds QTY.")
+        if would_trigger(request, listing.price(now)):
+            raise order_rejected("Order would trigger immediately.")
+
+    def _meet(self, listing: Listing, demand: Demand, now: int, *, thin: bool = False) -> Outcome:
+        reference = listing.reference(now)
+        permitted = None
+        if reference is not None and listing.price_range is not None:
+            permitted = listing.price_range.around(reference)
+        levels = opposite(self.book(listing, now), demand.side)
+        return meet(demand, levels, step=listing.spec.step, permitted=permitted, thin=thin)
+
+    def _take(
+        self, wallet: Wallet, listing: Listing, order: SimOrder, outcome: Outcome, now: int
+    ) -> tuple[SimOrder, list[SimTrade]]:
+        """Execute what the book gave, then let the rest expire, or rest with its funds locked."""
+        trades: list[SimTrade] = []
+        for take in outcome.match.takes:
+            order, trade = self._settle(wallet, listing, order, take, now, number=len(trades) + 1, is_maker=False)
+            trades.append(trade)
+        if outcome.expiry is not None:
+            order = replace(order, status="EXPIRED", expiry_reason=outcome.expiry)
+        elif order.open:
+            wallet.lock(paid_asset(listing.spec, order), order.reserved)
         return order, trades
+
+    def _settle(
+        self,
+        wallet: Wallet,
+        listing: Listing,
+        order: SimOrder,
+        take: Level,
+        moment: int,
+        *,
+        number: int = 1,
+        is_maker: bool,
+    ) -> tuple[SimOrder, SimTrade]:
+        trade_id = self._trade_ids.get(order.symbol, 0) + number
+        price = self._bnb_price(listing, take.price, moment)
+        done = Execution(take, trade_id=trade_id, time=moment, is_maker=is_maker, bnb_price=price)
+        return settle(wallet, listing.spec, order, done, self.fees)
+
+    def _bnb_price(self, listing: Listing, price: Decimal, moment: int) -> Decimal | None:
+        """What a BNB costs in a symbol's quote asset, where commissions are paid in it and that can be told."""
+        spec = listing.spec
+        if not self.fees.in_bnb:
+            return None
+        if spec.base == BNB:
+            return price
+        if spec.quote == BNB:
+            return Decimal(1)
+        found = self.market.find(BNB + spec.quote)
+        return None if found is None else found.price(moment)
+
+    # --- changing what is open -----------------------------------------------------------------------------------
 
     def cancel(self, order: SimOrder, cancel_id: str | None, now: int) -> SimOrder:
         """Take an order off the book. It carries the cancel's client id from then on.
 
         Raises:
-            ApiError: −2011, it is not open any more.
+            ApiError: −2011, it is not open any more, or its symbol is closed.
         """
         if (order.symbol, order.order_id) not in self.open:
             raise cancel_rejected()
         listing = self.market.listing(order.symbol)
+        if listing.status(now) not in _CANCELABLE:
+            raise cancel_rejected(_CLOSED)
         wallet = Wallet(self.balances)
-        wallet.unlock(listing.spec.quote if order.side is Side.BUY else listing.spec.base, order.reserved)
+        wallet.unlock(paid_asset(listing.spec, order), order.reserved)
         named = cancel_id or generated_id(f"cancel:{order.symbol}", order.order_id)
         canceled = replace(order, status="CANCELED", client_order_id=named, update_time=now)
         self._commit([canceled], [], wallet)
         return canceled
 
-    def advance(self, now: int) -> list[tuple[SimOrder, SimTrade]]:
-        """Fill the resting orders that the price has reached since the last call, each at the instant it did."""
-        reached: list[tuple[int, SimOrder]] = []
-        for symbol in {order.symbol for order in self.open.values()}:
-            listing = self.market.listing(symbol)
-            since, self._walked[symbol] = self._walked.get(symbol, 0), now
-            if listing.halted_as is not None:
-                continue
-            for order in self.open.values():
-                if order.symbol == symbol:
-                    touched = self._touch(listing, order, max(since, order.update_time), now)
-                    if touched is not None:
-                        reached.append((touched, order))
-        reached.sort(key=lambda pair: (pair[0], pair[1].symbol, pair[1].order_id))
-        return [self._fill_resting(order, moment) for moment, order in reached]
+    def amend(self, order: SimOrder, quantity: Decimal, client_id: str | None, now: int) -> tuple[SimOrder, Amendment]:
+        """Reduce an open order's quantity; it keeps its place.
+
+        Raises:
+            ApiError: −2038, the matching engine refuses; −1111 or −1013, the new quantity does not pass.
+        """
+        listing = self.market.listing(order.symbol)
+        if quantity == order.orig_qty:
+            raise ApiError(-2038, "The requested action would change no state; rejecting")
+        if quantity > order.orig_qty:
+            raise ApiError(-2038, "Order amend (quantity increase) is not supported.")
+        if quantity <= order.executed_qty:
+            raise ApiError(-1130, "Data sent for parameter 'newQty' is not valid.")
+        earlier = self.store.amendments(order.symbol, order.order_id)
+        if len(earlier) >= listing.most_amendments:
+            raise ApiError(-2038, "Filter failure: MAX_NUM_ORDER_AMENDS")
+        self._demand_filters(listing, draft_of_reduced(order, quantity), now, amended=order)
+        number = self.store.count("amendments") + 1
+        named = client_id or generated_id(f"amend:{order.symbol}:{order.order_id}", number)
+        after = replace(order, orig_qty=quantity, client_order_id=named, update_time=now)
+        wallet = Wallet(self.balances)
+        wallet.unlock(paid_asset(listing.spec, order), order.reserved - after.reserved)
+        ids = (order.symbol, order.order_id, number)
+        amendment = Amendment(*ids, order.client_order_id, named, order.orig_qty, quantity, now)
+        self._commit([after], [], wallet, [amendment])
+        return after, amendment
 
     def credit(self, asset: str, amount: Decimal) -> None:
-        """Add to (or, negative, take from) what is free of an asset, from outside the market."""
+        """Add to (or, negative, take from) what is free of an asset, from outside the market.
+
+        Raises:
+            InsufficientBalance: less than that is free.
+        """
         wallet = Wallet(self.balances)
         if amount >= 0:
             wallet.credit(asset, amount)
@@ -157,127 +240,78 @@ class Engine:
             wallet.debit(asset, -amount)
         self._commit([], [], wallet)
 
-    # --- placing -------------------------------------------------------------------------------------------------
+    def wipe(self, grant: Mapping[str, Holding]) -> None:
+        """Forget every order and trade and go back to the balances of the beginning; ids begin anew."""
+        self.store.wipe(grant)
+        self.balances = dict(grant)
+        for known in (self.open, self._order_ids, self._trade_ids, self._walked):
+            known.clear()
+        self._liquidity.forget()
+        self._watch.forget_all()
 
-    def _match(self, listing: Listing, request: OrderRequest, now: int) -> Match:
-        levels = opposite(self.book(listing, now), request.side)
-        if request.type == "MARKET":
-            if request.quantity is not None:
-                return take_quantity(levels, request.quantity)
-            assert request.quote_quantity is not None
-            match = take_quote(levels, request.quote_quantity, step=listing.spec.step)
-            if not match.takes:
-                raise order_rejected(_TOO_THIN if levels else _NO_BOOK)
-            return match
-        assert request.quantity is not None
-        assert request.price is not None
-        match = take_quantity(within(levels, request.side, request.price), request.quantity)
-        if match.takes and request.type == "LIMIT_MAKER":
-            raise order_rejected("Order would immediately match and take.")
-        if match.dry and request.time_in_force == "FOK":
-            return Match((), dry=True)
-        return match
+    # --- what the market does to what is open --------------------------------------------------------------------
 
-    def _new_order(self, request: OrderRequest, match: Match, now: int) -> SimOrder:
-        symbol = request.symbol
-        number = self._order_ids.get(symbol, 0) + 1
-        quantity = request.quantity
-        if quantity is None:
-            assert request.quote_quantity is not None
-            quantity = match.quantity
-            if match.dry:  # what the rest of the amount would have bought at the last price that was on offer
-                left = EXACT.subtract(request.quote_quantity, match.quote)
-                step = self.market.listing(symbol).spec.step
-                quantity += max(floor(EXACT.divide(left, match.takes[-1].price), step), step)
-        return SimOrder(
-            symbol=symbol,
-            order_id=number,
-            client_order_id=request.client_order_id or generated_id(symbol, number),
-            side=request.side,
-            type=request.type,
-            time_in_force=request.time_in_force or "GTC",
-            status="NEW",
-            price=request.price or ZERO,
-            orig_qty=quantity,
-            orig_quote_qty=request.quote_quantity or ZERO,
-            executed_qty=ZERO,
-            executed_quote=ZERO,
-            stop_price=request.stop_price or ZERO,
-            iceberg_qty=request.iceberg_qty or ZERO,
-            time=now,
-            update_time=now,
-            working_time=now,
-            strategy_id=request.strategy_id,
-            strategy_type=request.strategy_type,
-        )
+    def advance(self, now: int) -> list[Committed]:
+        """Carry out what the walk of the price has meant for open orders since the last call, instant by instant."""
+        coming: list[tuple[int, str, int, Event]] = []
+        for order in self.open.values():
+            self._look(coming, order, self._walked.get(order.symbol, 0), now)
+        for symbol in {order.symbol for order in self.open.values()}:
+            self._walked[symbol] = now
+        done = []
+        while coming:
+            moment, symbol, number, event = heapq.heappop(coming)
+            done.append(self._happen(self.open[symbol, number], event))
+            after = self.open.get((symbol, number))
+            if after is not None:
+                self._look(coming, after, moment, now)
+        return done
 
-    @staticmethod
-    def _demand_funds(wallet: Wallet, listing: Listing, request: OrderRequest) -> None:
-        """The whole amount must be there before the first level is taken, whatever better prices would save."""
-        spec = listing.spec
-        if request.side is Side.SELL:
-            asset, needed = spec.base, request.quantity
-        elif request.quote_quantity is not None:
-            asset, needed = spec.quote, request.quote_quantity
-        elif request.price is not None and request.quantity is not None:
-            asset, needed = spec.quote, multiply(request.price, request.quantity)
-        else:
-            asset, needed = spec.quote, None
-        if needed is not None and wallet.holding(asset).free < needed:
-            raise InsufficientBalance(asset)
+    def _look(self, coming: list[tuple[int, str, int, Event]], order: SimOrder, since: int, now: int) -> None:
+        event = self._watch.next_event(self.market.listing(order.symbol), order, since, now)
+        if event is not None:
+            heapq.heappush(coming, (event.moment, order.symbol, order.order_id, event))
 
-    def _execute(
-        self, wallet: Wallet, listing: Listing, order: SimOrder, match: Match
-    ) -> tuple[SimOrder, tuple[SimTrade, ...]]:
-        trades = []
-        first = self._trade_ids.get(order.symbol, 0) + 1
-        for number, take in enumerate(match.takes, first):
-            done = Execution(take, trade_id=number, time=order.time, is_maker=False)
-            order, trade = settle(wallet, listing.spec, order, done, self.fees)
-            trades.append(trade)
-        return order, tuple(trades)
-
-    @staticmethod
-    def _finish(wallet: Wallet, listing: Listing, order: SimOrder, *, dry: bool) -> SimOrder:
-        """What becomes of the part the book could not give: it expires, or rests with its funds locked."""
-        if not dry:
-            return order
-        if order.type == "MARKET":
-            return replace(order, status="EXPIRED", expiry_reason="INSUFFICIENT_LIQUIDITY")
-        if order.time_in_force == "IOC":
-            return replace(order, status="EXPIRED", expiry_reason="UNFILLED_IOC_QUANTITY_EXPIRED")
-        if order.time_in_force == "FOK":
-            return replace(order, status="EXPIRED", expiry_reason="UNFILLED_FOK_ORDER_EXPIRED")
-        wallet.lock(listing.spec.quote if order.side is Side.BUY else listing.spec.base, order.reserved)
-        return order
-
-    # --- resting -------------------------------------------------------------------------------------------------
-
-    def _touch(self, listing: Listing, order: SimOrder, since: int, now: int) -> int | None:
-        if order.side is Side.BUY:
-            level = highest_price_with_ask(order.price, listing.spec, self.market.shape)
-            return listing.tape.first_touch(since, now, to_scaled(level), falling=True)
-        level = lowest_price_with_bid(order.price, listing.spec, self.market.shape)
-        return listing.tape.first_touch(since, now, to_scaled(level), falling=False)
-
-    def _fill_resting(self, order: SimOrder, moment: int) -> tuple[SimOrder, SimTrade]:
-        spec = self.market.listing(order.symbol).spec
+    def _happen(self, order: SimOrder, event: Event) -> Committed:
+        listing = self.market.listing(order.symbol)
         wallet = Wallet(self.balances)
-        number = self._trade_ids.get(order.symbol, 0) + 1
-        done = Execution(Level(order.price, order.left), trade_id=number, time=moment, is_maker=True)
-        filled, trade = settle(wallet, spec, order, done, self.fees)
-        self._commit([filled], [trade], wallet)
-        return filled, trade
+        if event.happening is Happening.TRACK:
+            return self._commit([replace(order, trailing_time=event.moment)], [], wallet)
+        if event.happening is Happening.TRIGGER:
+            return self._begin(listing, order, event.moment)
+        assert event.quantity is not None
+        take = Level(order.price, event.quantity)
+        filled, trade = self._settle(wallet, listing, order, take, event.moment, is_maker=True)
+        return self._commit([filled], [trade], wallet)
 
-    # --- books and memory ----------------------------------------------------------------------------------------
+    def _begin(self, listing: Listing, order: SimOrder, moment: int) -> Committed:
+        """The price an order waited for has come: it meets the book like a new one, with the funds it had locked."""
+        self._watch.forget(order)
+        wallet = Wallet(self.balances)
+        wallet.unlock(paid_asset(listing.spec, order), order.reserved)
+        order = replace(order, working_time=moment, update_time=moment)
+        try:
+            outcome = self._meet(listing, Demand.of_order(order), moment)
+            after, trades = self._take(wallet, listing, order, outcome, moment)
+        except InsufficientBalance:  # a BUY at market whose price has run away from what was locked
+            wallet = Wallet(self.balances)
+            wallet.unlock(paid_asset(listing.spec, order), order.reserved)
+            after, trades = replace(order, status="EXPIRED", expiry_reason="REJECTED"), []
+        committed = self._commit([after], trades, wallet)
+        self._liquidity.take(trades, moment)
+        return committed
 
-    def _commit(self, orders: list[SimOrder], trades: list[SimTrade], wallet: Wallet) -> None:
+    # --- memory --------------------------------------------------------------------------------------------------
+
+    def _commit(
+        self, orders: list[SimOrder], trades: list[SimTrade], wallet: Wallet, amendments: Iterable[Amendment] = ()
+    ) -> Committed:
         committed = Committed(
             tuple((self.open.get((order.symbol, order.order_id)), order) for order in orders),
             tuple(trades),
             {asset: (self.balances.get(asset, EMPTY), held) for asset, held in wallet.changed.items()},
         )
-        self.store.apply(Changes(orders, trades, wallet.changed))
+        self.store.apply(Changes(orders, trades, wallet.changed, list(amendments)))
         self.balances.update(wallet.changed)
         for order in orders:
             key = (order.symbol, order.order_id)
@@ -286,41 +320,9 @@ class Engine:
                 self.open[key] = order
             else:
                 self.open.pop(key, None)
+                self._watch.forget(order)
         for trade in trades:
             self._trade_ids[trade.symbol] = max(self._trade_ids.get(trade.symbol, 0), trade.trade_id)
         for listener in self.listeners:
             listener(committed)
-
-    def _eaten_now(self, symbol: str, now: int) -> _Eaten:
-        slot = now // REFILL_MS
-        eaten = self._eaten.get(symbol)
-        if eaten is None or eaten.slot != slot:
-            fresh = _Eaten(slot)
-            if eaten is None:  # after a restart the book must not be fuller than before it
-                since = (symbol, slot * REFILL_MS)
-                for trade in self.store.trades("symbol = ? AND time >= ? AND is_maker = 0", since):
-                    fresh.add(trade)
-            eaten = self._eaten[symbol] = fresh
-        return eaten
-
-    def _facts(self, listing: Listing, now: int) -> MarketFacts:
-        spec = listing.spec
-        book = self.book(listing, now)
-        held = self.balances.get(spec.base, EMPTY)
-        here = [each for each in self.open.values() if each.symbol == spec.symbol]
-        return MarketFacts(
-            last_price=listing.price(now),
-            average_price=listing.average(now),
-            best_bid=book.bids[0].price if book.bids else None,
-            best_ask=book.asks[0].price if book.asks else None,
-            open_orders=len(here),
-            open_iceberg_orders=sum(1 for each in here if each.iceberg_qty),
-            base_total=held.free + held.locked,
-            open_buy_qty=sum((each.left for each in here if each.side is Side.BUY), ZERO),
-            account_open_orders=len(self.open),
-        )
-
-
-def generated_id(prefix: str, number: int) -> str:
-    """The client id the exchange gives an order that came without: the same for the same order, run after run."""
-    return hashlib.sha256(f"{prefix}:{number}".encode()).hexdigest()[:22]
+        return committed

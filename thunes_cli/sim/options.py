@@ -48,6 +48,8 @@ class SimOptions:
         ws_ping_seconds, ws_pong_seconds, ws_life_seconds: how often a WebSocket is pinged, how long its pong may take,
             how long it lives; wall seconds, the exchange's own unless a test cannot wait for them.
         ws_queue_bytes: what may wait for a client that reads too slowly, before it is cut.
+        weight_limit, raw_limit, order_limit_10s, order_limit_1d: the limits of exchangeInfo, which are enforced.
+        bnb_discount: commissions are paid in BNB, at a discount, where the account has some.
     """
 
     directory: Path
@@ -72,6 +74,11 @@ class SimOptions:
     ws_pong_seconds: Decimal = Decimal(60)
     ws_life_seconds: Decimal = Decimal(86_400)
     ws_queue_bytes: int = 16 * 1024 * 1024
+    weight_limit: int = 6_000
+    raw_limit: int = 300_000
+    order_limit_10s: int = 50
+    order_limit_1d: int = 160_000
+    bnb_discount: bool = False
 
     def check(self) -> None:
         """Refuse values no market can be made of.
@@ -93,6 +100,8 @@ class SimOptions:
         for seconds in (self.ws_ping_seconds, self.ws_pong_seconds, self.ws_life_seconds):
             _demand(seconds.is_finite() and 0 < seconds <= _A_YEAR, "WebSocket times", "positive and at most a year")
         _demand(self.ws_queue_bytes > 0, "WebSocket queue", "positive")
+        limits = (self.weight_limit, self.raw_limit, self.order_limit_10s, self.order_limit_1d)
+        _demand(min(limits) > 0, "limits", "positive")
 
     def to_json(self) -> str:
         """One line of JSON, read back by :meth:`from_json`."""

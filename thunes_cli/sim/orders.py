@@ -1,14 +1,17 @@
-"""Orders and trades as the exchange keeps them, and the JSON in which it shows them."""
+"""Orders and trades as the exchange keeps them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from thunes_cli.model import Side
-from thunes_cli.sim.amounts import EXACT, ZERO, multiply, wire
+from thunes_cli.sim.amounts import EXACT, ZERO, multiply
 
+# Orders that wait for a price before they work, and those of them that then rest at a limit.
+STOP_TYPES = frozenset({"STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"})
+# The working time of an order that waits for its price, and the tracking time of one that does not track it yet.
+NOT_YET = -1
 OPEN_STATUSES = frozenset({"NEW", "PARTIALLY_FILLED"})
 
 
@@ -28,11 +31,17 @@ class OrderRequest:
     iceberg_qty: Decimal | None = None
     strategy_id: int | None = None
     strategy_type: int | None = None
+    trailing_delta: int | None = None
+    self_trade_mode: str = "NONE"
 
 
 @dataclass(frozen=True, slots=True)
 class SimOrder:
-    """One order. Times are market ms; ``executed_qty`` is the truth whatever the status."""
+    """One order. Times are market ms; ``executed_qty`` is the truth whatever the status.
+
+    ``working_time``: since when it is on the book, −1 while it waits for its price. ``trailing_delta``: basis points;
+    ``trailing_time``: since when a trailing order tracks the price. ``lock_price``: at which a BUY's funds are held.
+    """
 
     symbol: str
     order_id: int
@@ -54,10 +63,19 @@ class SimOrder:
     expiry_reason: str | None = None
     strategy_id: int | None = None
     strategy_type: int | None = None
+    trailing_delta: int | None = None
+    trailing_time: int | None = None
+    lock_price: Decimal = ZERO
+    self_trade_mode: str = "NONE"
+
+    @property
+    def working(self) -> bool:
+        """Whether it is, or was, on the book: not an order that still waits for its price."""
+        return self.working_time != NOT_YET
 
     @property
     def open(self) -> bool:
-        """Whether it rests on the book."""
+        """Whether it rests on the book or waits for its price."""
         return self.status in OPEN_STATUSES
 
     @property
@@ -70,12 +88,12 @@ class SimOrder:
         """What is locked for the rest of a resting order: quote for a BUY, base for a SELL."""
         if not self.open:
             return ZERO
-        return multiply(self.price, self.left) if self.side is Side.BUY else self.left
+        return multiply(self.lock_price, self.left) if self.side is Side.BUY else self.left
 
 
 @dataclass(frozen=True, slots=True)
 class SimTrade:
-    """One execution. The commission is in ``commission_asset``: what the order received."""
+    """One execution. The commission is in ``commission_asset``: what the order received, or BNB."""
 
     symbol: str
     trade_id: int
@@ -90,122 +108,15 @@ class SimTrade:
     is_maker: bool
 
 
-def order_json(order: SimOrder) -> dict[str, Any]:
-    """The shape of GET order, openOrders and allOrders."""
-    shown = {
-        "symbol": order.symbol,
-        "orderId": order.order_id,
-        "orderListId": -1,
-        "clientOrderId": order.client_order_id,
-        "price": wire(order.price),
-        "origQty": wire(order.orig_qty),
-        "executedQty": wire(order.executed_qty),
-        "cummulativeQuoteQty": wire(order.executed_quote),
-        "status": order.status,
-        "timeInForce": order.time_in_force,
-        "type": order.type,
-        "side": str(order.side),
-        "stopPrice": wire(order.stop_price),
-        "icebergQty": wire(order.iceberg_qty),
-        "time": order.time,
-        "updateTime": order.update_time,
-        "isWorking": True,
-        "workingTime": order.working_time,
-        "origQuoteOrderQty": wire(order.orig_quote_qty),
-        "selfTradePreventionMode": "NONE",
-    }
-    return shown | _conditional(order)
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """One reduction of an open order's quantity."""
 
-
-def placed_json(order: SimOrder, trades: tuple[SimTrade, ...], form: str) -> dict[str, Any]:
-    """The reply to a new order: ``ACK``, ``RESULT`` or ``FULL``."""
-    shown: dict[str, Any] = {
-        "symbol": order.symbol,
-        "orderId": order.order_id,
-        "orderListId": -1,
-        "clientOrderId": order.client_order_id,
-        "transactTime": order.update_time,
-    }
-    if form == "ACK":
-        return shown
-    shown |= _amounts_json(order)
-    shown |= {"workingTime": order.working_time}
-    if form == "FULL":
-        shown["fills"] = [
-            {
-                "price": wire(each.price),
-                "qty": wire(each.quantity),
-                "commission": wire(each.commission),
-                "commissionAsset": each.commission_asset,
-                "tradeId": each.trade_id,
-            }
-            for each in trades
-        ]
-    return shown | {"selfTradePreventionMode": "NONE"} | _shown_stop(order) | _conditional(order)
-
-
-def canceled_json(order: SimOrder, original_id: str) -> dict[str, Any]:
-    """The reply to a cancel; the order carries the cancel's id by now."""
-    shown = {
-        "symbol": order.symbol,
-        "origClientOrderId": original_id,
-        "orderId": order.order_id,
-        "orderListId": -1,
-        "clientOrderId": order.client_order_id,
-        "transactTime": order.update_time,
-    }
-    return shown | _amounts_json(order) | {"selfTradePreventionMode": "NONE"} | _shown_stop(order) | _conditional(order)
-
-
-def trade_json(trade: SimTrade) -> dict[str, Any]:
-    """The shape of myTrades."""
-    return {
-        "symbol": trade.symbol,
-        "id": trade.trade_id,
-        "orderId": trade.order_id,
-        "orderListId": -1,
-        "price": wire(trade.price),
-        "qty": wire(trade.quantity),
-        "quoteQty": wire(trade.quote),
-        "commission": wire(trade.commission),
-        "commissionAsset": trade.commission_asset,
-        "time": trade.time,
-        "isBuyer": trade.is_buyer,
-        "isMaker": trade.is_maker,
-        "isBestMatch": True,
-    }
-
-
-def _amounts_json(order: SimOrder) -> dict[str, Any]:
-    return {
-        "price": wire(order.price),
-        "origQty": wire(order.orig_qty),
-        "executedQty": wire(order.executed_qty),
-        "origQuoteOrderQty": wire(order.orig_quote_qty),
-        "cummulativeQuoteQty": wire(order.executed_quote),
-        "status": order.status,
-        "timeInForce": order.time_in_force,
-        "type": order.type,
-        "side": str(order.side),
-    }
-
-
-def _shown_stop(order: SimOrder) -> dict[str, Any]:
-    shown = {}
-    if order.stop_price:
-        shown["stopPrice"] = wire(order.stop_price)
-    if order.iceberg_qty:
-        shown["icebergQty"] = wire(order.iceberg_qty)
-    return shown
-
-
-def _conditional(order: SimOrder) -> dict[str, Any]:
-    """Fields that appear only when they have something to say."""
-    shown: dict[str, Any] = {}
-    if order.expiry_reason is not None:
-        shown["expiryReason"] = order.expiry_reason
-    if order.strategy_id is not None:
-        shown["strategyId"] = order.strategy_id
-    if order.strategy_type is not None:
-        shown["strategyType"] = order.strategy_type
-    return shown
+    symbol: str
+    order_id: int
+    execution_id: int
+    orig_client_order_id: str
+    new_client_order_id: str
+    orig_qty: Decimal
+    new_qty: Decimal
+    time: int

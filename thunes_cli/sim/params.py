@@ -19,32 +19,50 @@ _WESTERNMOST, _EASTERNMOST = -12 * 60, 14 * 60
 _LONGEST = 2**63 - 1
 # Times from here on are microseconds.
 _MICROSECONDS_FROM = 10**14
+_LONGEST_SYMBOL = 50
+_ILLEGAL_IN_SYMBOL = re.compile(r"[a-z\s\x00-\x1f\"'<>&;/\\]")
+_DECIMALS = ("quantity", "quoteOrderQty", "price", "stopPrice", "icebergQty", "newQty", "recvWindow")
+_INTEGERS = (
+    *("timestamp", "startTime", "endTime", "fromId", "orderId", "cancelOrderId", "orderListId", "limit"),
+    *("trailingDelta", "strategyId", "strategyType", "fromExecutionId", "subscriptionId"),
+)
+_CLIENT_IDS = ("newClientOrderId", "cancelNewClientOrderId")
+# What may stand in a parameter, whatever the endpoint: looked at before anything is made of it.
+_LEGAL = {
+    **dict.fromkeys(_DECIMALS, re.compile(_DECIMAL, re.ASCII)),
+    **dict.fromkeys(_INTEGERS, re.compile(_INTEGER, re.ASCII)),
+    **dict.fromkeys(_CLIENT_IDS, re.compile(_CLIENT_ID, re.ASCII)),
+}
 
 
 class Params:
-    """The parameters of one request, decoded."""
+    """The parameters of one request, decoded. What could not be is told by :meth:`check`."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = dict(values)
+        self._problem: ApiError | None = None
 
     @classmethod
     def parse(cls, query: str, body: str = "") -> Params:
-        """Decode query string and form body; what is in both counts as the query has it.
-
-        Raises:
-            ApiError: −1101 a name twice in one of them, −1100 text that is not UTF-8.
-        """
-        return cls(_decode(body) | _decode(query))
+        """Decode query string and form body; what is in both counts as the query has it."""
+        try:
+            return cls(_decode(body) | _decode(query))
+        except ApiError as error:
+            params = cls({})
+            params._problem = error
+            return params
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
     def check(self, known: Iterable[str], required: Iterable[str]) -> None:
-        """Refuse parameters the endpoint does not know, empty ones, and the lack of mandatory ones.
+        """Refuse duplicates, the lack of mandatory parameters, empty, illegal and unknown ones.
 
         Raises:
-            ApiError: −1102, −1105 or −1104.
+            ApiError: −1101, −1102, −1105, −1100, −1108 or −1104.
         """
+        if self._problem is not None:
+            raise self._problem
         for name in required:
             if not self._values.get(name):
                 raise mandatory(name)
@@ -52,6 +70,8 @@ class Params:
         for name, value in self._values.items():
             if name in read and not value:
                 raise ApiError(-1105, f"Parameter '{name}' was empty.")
+            if name in read:
+                _demand_legal(name, value)
         unread = sum(1 for name in self._values if name not in read)
         if unread:
             sent = len(self._values)
@@ -74,7 +94,7 @@ class Params:
         value = self._values.get(name, "")
         if not value:
             raise mandatory(name)
-        if len(value) > 50 or re.search(r"[a-z\s\x00-\x1f\"'<>&;/\\]", value):  # noqa: PLR2004 - the API's own bound
+        if len(value) > _LONGEST_SYMBOL or _ILLEGAL_IN_SYMBOL.search(value):
             raise illegal(name, _SYMBOL)
         return value
 
@@ -160,6 +180,18 @@ class Params:
         if value is not None and not re.fullmatch(_CLIENT_ID, value, re.ASCII):
             raise illegal(name, _CLIENT_ID)
         return value
+
+
+def _demand_legal(name: str, value: str) -> None:
+    if name == "symbol" and (len(value) > _LONGEST_SYMBOL or _ILLEGAL_IN_SYMBOL.search(value)):
+        raise illegal(name, _SYMBOL)
+    legal = _LEGAL.get(name)
+    if legal is None:
+        return
+    if not legal.fullmatch(value):
+        raise illegal(name, legal.pattern)
+    if name in _INTEGERS and int(value) > _LONGEST:
+        raise ApiError(-1108, f"Parameter '{name}' overflowed.")
 
 
 def _decode(text: str) -> dict[str, str]:

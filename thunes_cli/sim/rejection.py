@@ -6,21 +6,53 @@ from typing import Any, Final
 
 _UNAUTHORIZED: Final = 401
 _BAD_REQUEST: Final = 400
-_STATUS: Final = {-1002: 401, -2014: 401, -2015: 401, -1003: 429, -1015: 429, -1008: 503, -1000: 500, -1001: 500}
+_STATUS: Final = {
+    -1002: 401,
+    -2014: 401,
+    -2015: 401,
+    -1003: 429,
+    -1015: 429,
+    -1008: 503,
+    -1000: 500,
+    -1001: 500,
+    -1006: 504,
+    -1007: 504,
+}
 
 
 class ApiError(Exception):
-    """An answer with ``code`` and ``msg`` instead of what was asked for."""
+    """An answer with ``code`` and ``msg`` instead of what was asked for.
 
-    def __init__(self, code: int, message: str, *, status: int | None = None) -> None:
+    ``data`` goes with them where an endpoint says more. ``retry_at_ms`` is the wall time until which the client is to
+    be quiet, ``retry_after_s`` the same as seconds from now.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        *,
+        status: int | None = None,
+        data: dict[str, Any] | None = None,
+        retry_after_s: int | None = None,
+        retry_at_ms: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status if status is not None else _STATUS.get(code, _BAD_REQUEST)
+        self.data = data
+        self.retry_after_s = retry_after_s
+        self.retry_at_ms = retry_at_ms
 
     def body(self) -> dict[str, Any]:
         """What the client reads."""
-        return {"code": self.code, "msg": self.message}
+        shown: dict[str, Any] = {"code": self.code, "msg": self.message}
+        return shown if self.data is None else shown | {"data": self.data}
+
+    def headers(self) -> dict[str, str]:
+        """What the reply's headers say besides."""
+        return {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
 
 
 def mandatory(name: str) -> ApiError:

@@ -1,4 +1,4 @@
-"""Account endpoints: balances, orders, trades, commissions, and the key's permissions (sapi)."""
+"""Account endpoints: balances, orders, trades and commissions."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from thunes_cli.sim.accounts import EMPTY
 from thunes_cli.sim.amounts import wire
 from thunes_cli.sim.bars import DAY
 from thunes_cli.sim.calls import SIGNED_PARAMS, Call, Endpoint, Security, reads
-from thunes_cli.sim.orders import order_json, trade_json
+from thunes_cli.sim.order_shapes import order_json, trade_json
 from thunes_cli.sim.params import Params
 from thunes_cli.sim.rejection import ApiError
-from thunes_cli.sim.rest_trading import NO_DISCOUNT
+from thunes_cli.sim.rest_trading import discount
 
 _BASIS_POINTS = 10_000
 _ZERO_RATES = {"maker": "0.00000000", "taker": "0.00000000", "buyer": "0.00000000", "seller": "0.00000000"}
@@ -63,7 +63,7 @@ def open_orders(call: Call) -> Any:
     if "symbol" in call.params:
         symbol = call.world.market.listing(call.params.symbol()).spec.symbol
         found = [each for each in found if each.symbol == symbol]
-    return [order_json(each) for each in found]
+    return [order_json(each) for each in found if not call.world.lag.hides(each.symbol, each.order_id, call.wall)]
 
 
 def all_orders(call: Call) -> Any:
@@ -78,7 +78,7 @@ def all_orders(call: Call) -> Any:
         found = call.world.store.orders(where, values, tail=f"ORDER BY order_id LIMIT {limit}")
     else:
         found = call.world.store.orders(where, values, tail=f"ORDER BY order_id DESC LIMIT {limit}")[::-1]
-    return [order_json(each) for each in found]
+    return [order_json(each) for each in found if not call.world.lag.hides(each.symbol, each.order_id, call.wall)]
 
 
 def my_trades(call: Call) -> Any:
@@ -97,7 +97,7 @@ def my_trades(call: Call) -> Any:
         found = call.world.store.trades(where, values, tail=f"ORDER BY trade_id LIMIT {limit}")
     else:
         found = call.world.store.trades(where, values, tail=f"ORDER BY trade_id DESC LIMIT {limit}")[::-1]
-    return [trade_json(each) for each in found]
+    return [trade_json(each) for each in found if not call.world.lag.hides(each.symbol, each.order_id, call.wall)]
 
 
 def _span(params: Params, call: Call) -> tuple[str, list[Any]]:
@@ -132,19 +132,13 @@ def commission(call: Call) -> Any:
         "standardCommission": _ZERO_RATES | {"maker": wire(fees.maker), "taker": wire(fees.taker)},
         "specialCommission": _ZERO_RATES,
         "taxCommission": _ZERO_RATES,
-        "discount": NO_DISCOUNT,
+        "discount": discount(call),
     }
 
 
-def api_restrictions(call: Call) -> Any:
-    """GET sapi account/apiRestrictions: what the calling key may do."""
-    assert call.key is not None
-    return {**call.key.permissions, "createTime": call.key.created_ms}
-
-
-def system_status(_: Call) -> Any:
-    """GET sapi system/status."""
-    return {"status": 0, "msg": "normal"}
+def nothing(_: Call) -> Any:
+    """GET openOrderList, allOrderList, myPreventedMatches, myAllocations: there is nothing of the kind."""
+    return []
 
 
 _LIST = SIGNED_PARAMS | reads("symbol", "orderId", "startTime", "endTime", "limit")
@@ -202,10 +196,36 @@ ENDPOINTS = (
     ),
     Endpoint(
         "GET",
-        "/sapi/v1/account/apiRestrictions",
-        api_restrictions,
+        "/api/v3/openOrderList",
+        nothing,
+        weight=6,
         security=Security.USER_DATA,
         reads=SIGNED_PARAMS,
     ),
-    Endpoint("GET", "/sapi/v1/system/status", system_status),
+    Endpoint(
+        "GET",
+        "/api/v3/allOrderList",
+        nothing,
+        weight=20,
+        security=Security.USER_DATA,
+        reads=_LIST | reads("fromId"),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v3/myPreventedMatches",
+        nothing,
+        weight=lambda params: 20 if "orderId" in params else 2,
+        security=Security.USER_DATA,
+        reads=_LIST | reads("preventedMatchId", "fromPreventedMatchId"),
+        required=("symbol",),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v3/myAllocations",
+        nothing,
+        weight=20,
+        security=Security.USER_DATA,
+        reads=_LIST | reads("fromAllocationId"),
+        required=("symbol",),
+    ),
 )

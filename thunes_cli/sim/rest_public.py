@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from thunes_cli.sim.amounts import scaled_wire, wire
@@ -11,11 +10,9 @@ from thunes_cli.sim.calls import Call, Endpoint, reads
 from thunes_cli.sim.market import AVERAGE_MINUTES, Listing
 from thunes_cli.sim.params import Params
 from thunes_cli.sim.rejection import ApiError
+from thunes_cli.sim.selection import COMBINATION, demand_status, one_or_many, selected
 from thunes_cli.sim.tape import close_time
-from thunes_cli.sim.weights import RATE_LIMITS
 
-_STATUSES = frozenset({"TRADING", "HALT", "BREAK", "END_OF_DAY", "CANCEL_ONLY"})
-_COMBINATION = "Combination of optional parameters invalid."
 _DEPTH_LIMIT = 5000
 
 
@@ -26,26 +23,26 @@ def ping(_: Call) -> Any:
 
 def server_time(call: Call) -> Any:
     """GET time."""
-    return {"serverTime": call.now}
+    return {"serverTime": call.server_time}
 
 
 def exchange_info(call: Call) -> Any:
     """GET exchangeInfo: one symbol, several, those of a status, or all."""
     params = call.params
     if sum(name in params for name in ("symbol", "symbols", "permissions")) > 1:
-        raise ApiError(-1128, _COMBINATION)
+        raise ApiError(-1128, COMBINATION)
     if "symbolStatus" in params and ("symbol" in params or "symbols" in params):
-        raise ApiError(-1128, _COMBINATION)
+        raise ApiError(-1128, COMBINATION)
     shown = params.boolean("showPermissionSets", default=True)
     permissions = params.text("permissions")
-    listings = _selected(call)
+    listings = selected(call)
     if permissions is not None and "SPOT" not in permissions:
         listings = []
     return {
         "timezone": "UTC",
-        "serverTime": call.now,
-        "rateLimits": list(RATE_LIMITS),
-        "exchangeFilters": [],
+        "serverTime": call.server_time,
+        "rateLimits": list(call.world.usage.limits.all()),
+        "exchangeFilters": call.world.market.exchange_filters,
         "symbols": [each.info(call.now, permission_sets=shown) for each in listings],
     }
 
@@ -89,7 +86,9 @@ def _kline(bar: Bar, closes: int) -> list[Any]:
 def average_price(call: Call) -> Any:
     """GET avgPrice."""
     listing = call.world.market.listing(call.params.symbol())
-    return {"mins": AVERAGE_MINUTES, "price": wire(listing.average(call.now)), "closeTime": call.now}
+    last = call.world.prints(listing).latest(call.now)
+    traded = call.now if last is None else last.time
+    return {"mins": AVERAGE_MINUTES, "price": wire(listing.average(call.now)), "closeTime": traded}
 
 
 def ticker_price(call: Call) -> Any:
@@ -98,7 +97,7 @@ def ticker_price(call: Call) -> Any:
     def show(listing: Listing) -> dict[str, Any]:
         return {"symbol": listing.spec.symbol, "price": wire(listing.price(call.now))}
 
-    return _one_or_many(call, show)
+    return one_or_many(call, show)
 
 
 def book_ticker(call: Call) -> Any:
@@ -115,13 +114,13 @@ def book_ticker(call: Call) -> Any:
             "askQty": wire(ask[0].quantity) if ask else "0.00000000",
         }
 
-    return _one_or_many(call, show)
+    return one_or_many(call, show)
 
 
 def depth(call: Call) -> Any:
     """GET depth."""
     listing = call.world.market.listing(call.params.symbol())
-    _demand_status(call, listing)
+    demand_status(call, listing)
     limit = call.params.limit(default=100, most=_DEPTH_LIMIT)
     book = call.world.engine.book(listing, call.now)
     listing.shown.append((call.now, book))
@@ -130,37 +129,6 @@ def depth(call: Call) -> Any:
         "bids": [[wire(price), wire(quantity)] for price, quantity in book.bids[:limit]],
         "asks": [[wire(price), wire(quantity)] for price, quantity in book.asks[:limit]],
     }
-
-
-def _one_or_many(call: Call, show: Callable[[Listing], dict[str, Any]]) -> Any:
-    if "symbol" in call.params and "symbols" in call.params:
-        raise ApiError(-1128, _COMBINATION)
-    listings = _selected(call)
-    if "symbol" in call.params:
-        _demand_status(call, listings[0])
-        return show(listings[0])
-    return [show(each) for each in listings]
-
-
-def _selected(call: Call) -> list[Listing]:
-    """The listings that ``symbol``, ``symbols`` or ``symbolStatus`` name."""
-    market, params = call.world.market, call.params
-    if "symbol" in params:
-        return [market.listing(params.symbol())]
-    wanted = params.symbols()
-    found = list(market) if wanted is None else [market.listing(each) for each in wanted]
-    status = _status(params)
-    return found if status is None else [each for each in found if each.status(call.now) == status]
-
-
-def _demand_status(call: Call, listing: Listing) -> None:
-    status = _status(call.params)
-    if status is not None and listing.status(call.now) != status:
-        raise ApiError(-1220, "The symbol's status does not match the requested symbolStatus.")
-
-
-def _status(params: Params) -> str | None:
-    return params.choice("symbolStatus", _STATUSES, ApiError(-1122, "Invalid symbolStatus."))
 
 
 def _depth_weight(params: Params) -> int:

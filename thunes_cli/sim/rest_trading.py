@@ -4,63 +4,114 @@ from __future__ import annotations
 
 from typing import Any
 
-from thunes_cli.model import Side
 from thunes_cli.sim.amounts import wire
 from thunes_cli.sim.calls import SIGNED_PARAMS, Call, Endpoint, Security, reads
-from thunes_cli.sim.orders import OrderRequest, SimOrder, canceled_json, order_json, placed_json
-from thunes_cli.sim.params import Params
-from thunes_cli.sim.rejection import ApiError, cancel_rejected, mandatory, not_required, order_rejected
+from thunes_cli.sim.demands import may_expire
+from thunes_cli.sim.fault_kinds import FaultKind
+from thunes_cli.sim.order_requests import ORDER_MUST, ORDER_PARAMS, read_request, reply_form
+from thunes_cli.sim.order_shapes import canceled_json, order_json, placed_json
+from thunes_cli.sim.orders import OrderRequest, SimOrder, SimTrade
+from thunes_cli.sim.rejection import ApiError, cancel_rejected
+from thunes_cli.sim.settlement import BNB, DISCOUNT
 
-_TYPES = ("LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
-_FORMS = ("ACK", "RESULT", "FULL")
-_LEAST_STRATEGY_TYPE = 1_000_000
 _RESTRICTIONS = {"ONLY_NEW": "NEW", "ONLY_PARTIALLY_FILLED": "PARTIALLY_FILLED"}
+_NO_SUCH_ORDER = -2013
+_PLACING = ("POST", "/api/v3/order")
+_LAG_MS = 3_000
 
 
 def new_order(call: Call) -> Any:
     """POST order."""
-    request = _read_request(call)
-    form = _form(call.params, request)
+    request = read_request(call)
+    form = reply_form(call.params, request)
     engine = call.world.engine
-    engine.check(request, call.now)
-    order, trades = engine.place(request, call.now)
-    call.world.usage.order_placed(call.account, call.wall, filled=bool(trades))
-    call.headers.update(call.world.usage.order_headers(call.account, call.wall))
+    engine.check_precision(request)
+    call.world.usage.demand_room(call.account, call.wall)
+    engine.check_filters(request, call.now)
+    order, trades = place(call, request)
     return placed_json(order, trades, form)
 
 
+def place(call: Call, request: OrderRequest) -> tuple[SimOrder, tuple[SimTrade, ...]]:
+    """Hand an order that passed the checks to the matching engine, with the faults that wait for one.
+
+    Raises:
+        ApiError: −2010, it refuses.
+    """
+    world = call.world
+    dry = None
+    if may_expire(request):
+        dry = world.faults.find((FaultKind.PARTIAL_EXPIRE,), *_PLACING, call.wall)
+    order, trades = world.engine.place(request, call.now, thin=dry is not None)
+    if dry is not None:
+        world.faults.use(dry)
+    lag = world.faults.take((FaultKind.LOOKUP_LAG,), *_PLACING, call.wall)
+    if lag is not None:
+        queries, ms = lag.details.get("queries"), lag.details.get("ms")
+        until = call.wall + (_LAG_MS if ms is None and queries is None else ms or 0)
+        world.lag.hide(order.symbol, order.order_id, until=until, queries=queries or 0)
+    world.usage.order_placed(call.account, call.wall, filled=bool(trades))
+    call.headers.update(world.usage.order_headers(call.account, call.wall))
+    return order, trades
+
+
 def test_order(call: Call) -> Any:
-    """POST order/test: everything but the matching engine."""
-    request = _read_request(call)
-    _form(call.params, request)
-    call.world.engine.check(request, call.now)
+    """POST order/test: everything but the order count and the matching engine."""
+    request = read_request(call)
+    reply_form(call.params, request)
+    engine = call.world.engine
+    engine.check_precision(request)
+    engine.check_filters(request, call.now)
     if not call.params.boolean("computeCommissionRates", default=False):
         return {}
-    fees = call.world.engine.fees
     return {
-        "standardCommissionForOrder": {"maker": wire(fees.maker), "taker": wire(fees.taker)},
+        "standardCommissionForOrder": {"maker": wire(engine.fees.maker), "taker": wire(engine.fees.taker)},
         "specialCommissionForOrder": {"maker": "0.00000000", "taker": "0.00000000"},
         "taxCommissionForOrder": {"maker": "0.00000000", "taker": "0.00000000"},
-        "discount": NO_DISCOUNT,
+        "discount": discount(call),
+    }
+
+
+def discount(call: Call) -> dict[str, Any]:
+    """What an account saves that pays its commissions in BNB."""
+    return {
+        "enabledForAccount": call.world.engine.fees.in_bnb,
+        "enabledForSymbol": True,
+        "discountAsset": BNB,
+        "discount": wire(DISCOUNT),
     }
 
 
 def query_order(call: Call) -> Any:
     """GET order."""
-    return order_json(_find(call, mismatch=ApiError(-2039, "Client order ID is not correct for this order ID.")))
+    mismatch = ApiError(-2039, "Client order ID is not correct for this order ID.")
+    number, name = order_names(call)
+    order = find_order(call, number, name, mismatch=mismatch)
+    if call.world.lag.hides(order.symbol, order.order_id, call.wall, asked=True):
+        raise ApiError(_NO_SUCH_ORDER, "Order does not exist.")
+    return order_json(order)
 
 
 def cancel_order(call: Call) -> Any:
     """DELETE order."""
-    cancel_id = call.params.client_id("newClientOrderId")
+    number, name = order_names(call)
+    return cancel(call, number, name, named=call.params.client_id("newClientOrderId"))
+
+
+def cancel(call: Call, number: int | None, name: str | None, *, named: str | None) -> dict[str, Any]:
+    """Cancel an order under a client id of the cancel's own; the reply to it.
+
+    Raises:
+        ApiError: −1145 a restriction that is none, −2011 it cannot be canceled.
+    """
     restriction = call.params.choice("cancelRestrictions", _RESTRICTIONS, ApiError(-1145, "Invalid cancelRestrictions"))
     try:
-        order = _find(call, mismatch=cancel_rejected())
+        order = find_order(call, number, name, mismatch=cancel_rejected())
     except ApiError as error:
-        raise cancel_rejected() if error.code == -2013 else error from None  # noqa: PLR2004 - the code is the name
+        raise cancel_rejected() if error.code == _NO_SUCH_ORDER else error from None
     if restriction is not None and order.open and order.status != _RESTRICTIONS[restriction]:
         raise cancel_rejected("Order was not canceled due to cancel restrictions.")
-    return canceled_json(call.world.engine.cancel(order, cancel_id, call.now), order.client_order_id)
+    return canceled_json(call.world.engine.cancel(order, named, call.now), order.client_order_id)
 
 
 def cancel_all(call: Call) -> Any:
@@ -74,153 +125,61 @@ def cancel_all(call: Call) -> Any:
     return [canceled_json(engine.cancel(each, None, call.now), each.client_order_id) for each in open_orders]
 
 
-def _find(call: Call, *, mismatch: ApiError) -> SimOrder:
-    """The order by id, by client id (the newest that carries it), or by id with the client id compared."""
+def order_names(
+    call: Call, *, number: str = "orderId", name: str = "origClientOrderId"
+) -> tuple[int | None, str | None]:
+    """The id and the client id by which a request names an order.
+
+    Raises:
+        ApiError: −1102, neither was sent.
+    """
+    if number not in call.params and name not in call.params:
+        raise ApiError(-1102, f"Param '{name}' or '{number}' must be sent, but both were empty/null!")
+    return call.params.integer(number), call.params.text(name)
+
+
+def find_order(call: Call, number: int | None, name: str | None, *, mismatch: ApiError) -> SimOrder:
+    """The order by id, by client id (the newest that carries it), or by id with the client id compared.
+
+    Raises:
+        ApiError: −2013 there is none, ``mismatch`` it has another client id.
+    """
     symbol = call.params.symbol()
     call.world.market.listing(symbol)
-    number, name = call.params.integer("orderId"), call.params.text("origClientOrderId")
     store = call.world.store
     if number is not None:
         found = store.orders("symbol = ? AND order_id = ?", (symbol, number))
         if found and name is not None and found[0].client_order_id != name:
             raise mismatch
-    elif name is not None:
+    else:
         found = store.orders(
             "symbol = ? AND client_order_id = ?", (symbol, name), tail="ORDER BY order_id DESC LIMIT 1"
         )
-    else:
-        message = "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"
-        raise ApiError(-1102, message)
     if not found:
-        raise ApiError(-2013, "Order does not exist.")
+        raise ApiError(_NO_SUCH_ORDER, "Order does not exist.")
     return found[0]
 
 
-def _form(params: Params, request: OrderRequest) -> str:
-    refusal = ApiError(-1130, "Data sent for parameter 'newOrderRespType' is not valid.")
-    default = "FULL" if request.type in {"MARKET", "LIMIT"} else "ACK"
-    return params.choice("newOrderRespType", _FORMS, refusal) or default
-
-
-def _read_request(call: Call) -> OrderRequest:
-    """The order as it was asked for: words, amounts, and which of them its type needs."""
-    params = call.params
-    symbol = call.world.market.listing(params.symbol()).spec.symbol
-    side = params.choice("side", tuple(Side), ApiError(-1117, "Invalid side."))
-    kind = params.choice("type", _TYPES, ApiError(-1116, "Invalid orderType."))
-    force = params.choice("timeInForce", ("GTC", "IOC", "FOK"), ApiError(-1115, "Invalid timeInForce."))
-    params.choice(
-        "selfTradePreventionMode",
-        ("NONE",),
-        ApiError(-1130, "Data sent for parameter 'selfTradePreventionMode' is not valid."),
-    )
-    assert side is not None
-    assert kind is not None
-    strategy_type = params.integer("strategyType")
-    if strategy_type is not None and strategy_type < _LEAST_STRATEGY_TYPE:
-        raise ApiError(-1134, "`strategyType` was less than 1000000.")
-    request = OrderRequest(
-        symbol=symbol,
-        side=Side(side),
-        type=kind,
-        client_order_id=params.client_id("newClientOrderId") or "",
-        time_in_force=force,
-        quantity=params.amount("quantity"),
-        quote_quantity=params.amount("quoteOrderQty"),
-        price=params.amount("price"),
-        stop_price=params.amount("stopPrice"),
-        iceberg_qty=params.decimal("icebergQty") or None,
-        strategy_id=params.integer("strategyId"),
-        strategy_type=strategy_type,
-    )
-    _check_combination(request)
-    return request
-
-
-def _check_combination(request: OrderRequest) -> None:
-    """Which parameters go with which type."""
-    if request.type == "MARKET":
-        _check_market(request)
-    elif request.type in {"LIMIT", "LIMIT_MAKER"}:
-        _check_limit(request)
-    else:
-        name = request.type.replace("_", " ").capitalize()
-        raise order_rejected(f"{name} orders are not supported for this symbol.")
-
-
-def _check_market(request: OrderRequest) -> None:
-    if request.quantity is None and request.quote_quantity is None:
-        raise ApiError(-1102, "Param 'quantity' or 'quoteOrderQty' must be sent, but both were empty/null!")
-    if request.quantity is not None and request.quote_quantity is not None:
-        raise ApiError(-1128, "Combination of optional parameters invalid.")
-    if request.time_in_force is not None:
-        raise ApiError(-1114, "TimeInForce parameter sent when not required.")
-    _refuse(request, "price", "stop_price", "iceberg_qty")
-
-
-def _check_limit(request: OrderRequest) -> None:
-    _refuse(request, "quote_quantity", "stop_price")
-    if request.type == "LIMIT_MAKER" and request.time_in_force is not None:
-        raise ApiError(-1114, "TimeInForce parameter sent when not required.")
-    if request.type == "LIMIT" and request.time_in_force is None:
-        raise mandatory("timeInForce")
-    for name, value in (("quantity", request.quantity), ("price", request.price)):
-        if value is None:
-            raise mandatory(name)
-    if request.iceberg_qty is not None and (request.time_in_force or "GTC") != "GTC":
-        raise order_rejected("Unsupported order combination")
-
-
-_WIRE_NAMES = {
-    "price": "price",
-    "stop_price": "stopPrice",
-    "iceberg_qty": "icebergQty",
-    "quote_quantity": "quoteOrderQty",
-}
-
-
-def _refuse(request: OrderRequest, *names: str) -> None:
-    for name in names:
-        if getattr(request, name) is not None:
-            raise not_required(_WIRE_NAMES[name])
-
-
-NO_DISCOUNT = {
-    "enabledForAccount": False,
-    "enabledForSymbol": False,
-    "discountAsset": "BNB",
-    "discount": "0.75000000",
-}
-_NEW = SIGNED_PARAMS | reads(
-    "symbol",
-    "side",
-    "type",
-    "timeInForce",
-    "quantity",
-    "quoteOrderQty",
-    "price",
-    "newClientOrderId",
-    "strategyId",
-    "strategyType",
-    "stopPrice",
-    "icebergQty",
-    "newOrderRespType",
-    "selfTradePreventionMode",
-)
-_MUST = ("symbol", "side", "type")
-_ONE = SIGNED_PARAMS | reads("symbol", "orderId", "origClientOrderId")
+_NEW = SIGNED_PARAMS | ORDER_PARAMS
+ONE_ORDER = SIGNED_PARAMS | reads("symbol", "orderId", "origClientOrderId")
 ENDPOINTS = (
     Endpoint(
-        "POST", "/api/v3/order", new_order, security=Security.TRADE, reads=_NEW, required=_MUST, free_on_success=True
+        "POST",
+        "/api/v3/order",
+        new_order,
+        security=Security.TRADE,
+        reads=_NEW,
+        required=ORDER_MUST,
+        free_on_success=True,
     ),
     Endpoint(
         "POST",
         "/api/v3/order/test",
         test_order,
-        weight=lambda params: 20 if params.text("computeCommissionRates") == "true" else 1,
+        weight=lambda params: 20 if (params.text("computeCommissionRates") or "").lower() == "true" else 1,
         security=Security.TRADE,
         reads=_NEW | reads("computeCommissionRates"),
-        required=_MUST,
+        required=ORDER_MUST,
     ),
     Endpoint(
         "GET",
@@ -228,7 +187,7 @@ ENDPOINTS = (
         query_order,
         weight=4,
         security=Security.USER_DATA,
-        reads=_ONE,
+        reads=ONE_ORDER,
         required=("symbol",),
     ),
     Endpoint(
@@ -236,7 +195,7 @@ ENDPOINTS = (
         "/api/v3/order",
         cancel_order,
         security=Security.TRADE,
-        reads=_ONE | reads("newClientOrderId", "cancelRestrictions"),
+        reads=ONE_ORDER | reads("newClientOrderId", "cancelRestrictions"),
         required=("symbol",),
         free_on_success=True,
     ),

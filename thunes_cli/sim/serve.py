@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, TextIO
 
 from thunes_cli.sim.address import ADDRESS, LOCK, Address, Announcement
 from thunes_cli.sim.failure import EXIT_LOCKED, EXIT_UNAVAILABLE, SimError
+from thunes_cli.sim.founding import is_local
 from thunes_cli.sim.options import SimOptions
 from thunes_cli.sim.world import World, open_world
 
 if TYPE_CHECKING:
-    from aiohttp import web
+    from thunes_cli.sim.listening import Listener
 
+_LOG = logging.getLogger(__name__)
 _PORT = "port"
 
 
@@ -65,7 +67,9 @@ def _lock(directory: Path) -> Iterator[None]:
 
 
 async def _serve(world: World, out: TextIO) -> None:
-    from thunes_cli.sim.server import RestServer  # noqa: PLC0415 - imports aiohttp
+    # Both import aiohttp, which only the server process needs.
+    from thunes_cli.sim.listening import Listener  # noqa: PLC0415
+    from thunes_cli.sim.server import RestServer  # noqa: PLC0415
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -78,8 +82,10 @@ async def _serve(world: World, out: TextIO) -> None:
     server = RestServer(world)
     runner = server.runner()
     await runner.setup()
+    world.listener = listener = Listener(runner)
     try:
-        announcement = announce(world, await _listen(world, runner))
+        announcement = announce(world, await _listen(world, listener))
+        _warn_if_open(world.options.host)
         speed = Decimal(0) if world.options.step else world.options.speed
         Address(announcement, speed, os.getpid(), world.instance).write(world.options.directory)
         try:
@@ -90,26 +96,30 @@ async def _serve(world: World, out: TextIO) -> None:
         finally:
             (world.options.directory / ADDRESS).unlink(missing_ok=True)
     finally:
+        await listener.stop()
         await server.close()
         await runner.cleanup()
 
 
-async def _listen(world: World, runner: web.ServerRunner) -> int:
+async def _listen(world: World, listener: Listener) -> int:
     """Listen, and return the port. Without a wish it is the one of last time, so that clients find us again."""
-    from aiohttp import web  # noqa: PLC0415 - heavy, and only the server process needs it
-
     host, port = world.options.host, world.options.port
     last = int(world.store.settings().get(_PORT, "0"))
+    bound = 0
     for attempt in (port,) if port or not last else (last, 0):
         try:
-            await web.TCPSite(runner, host, attempt).start()
+            bound = await listener.listen(host, attempt)
             break
         except OSError as error:
             if attempt == port:
                 raise _cannot_listen(host, port, error) from error
-    bound = int(runner.addresses[0][1])
     world.store.put_settings({_PORT: str(bound)})
     return bound
+
+
+def _warn_if_open(host: str) -> None:
+    if not is_local(host):
+        _LOG.warning("listening on %s: whoever reaches this machine may use this exchange, unencrypted", host)
 
 
 def _watch_parent(descriptor: int, stop: asyncio.Event) -> None:

@@ -1,28 +1,55 @@
-"""HTTP: reads a request as it was received, applies the exchange's checks in their order, writes the reply."""
+"""HTTP: reads a request as it was received, finds who answers it, writes the reply, and spoils it where ordered to."""
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from typing import Any
 
 from aiohttp import web
 
-from thunes_cli.sim import admin, rest_account, rest_history, rest_public, rest_trading
-from thunes_cli.sim.calls import Call, Endpoint, Incoming, Security
+from thunes_cli.sim import (
+    admin,
+    admin_faults,
+    admin_keys,
+    admin_market,
+    rest_account,
+    rest_filters,
+    rest_history,
+    rest_public,
+    rest_replace,
+    rest_tickers,
+    rest_trading,
+    rest_wallet,
+)
+from thunes_cli.sim.admission import Admission
+from thunes_cli.sim.calls import Endpoint, Incoming
 from thunes_cli.sim.failure import SimError
+from thunes_cli.sim.faulty_replies import REQUEST_KINDS, FaultyReplies
 from thunes_cli.sim.params import Params
-from thunes_cli.sim.rejection import ApiError, mandatory
-from thunes_cli.sim.signing import check_timestamp, signed_payload, verify
-from thunes_cli.sim.store import ApiKey
-from thunes_cli.sim.time_unit import in_unit, parse_unit
+from thunes_cli.sim.rejection import ApiError
+from thunes_cli.sim.signing import signed_payload
+from thunes_cli.sim.time_unit import parse_unit
 from thunes_cli.sim.world import World
 from thunes_cli.sim.ws_server import SocketServer, is_websocket_path
 
 _LOG = logging.getLogger(__name__)
-_KEY_LENGTH = 64
-_PERMISSION = {Security.USER_DATA: "enableReading", Security.TRADE: "enableSpotAndMarginTrading"}
-_IN_UNITS = "/api/"  # the wallet's paths know no unit
+_TABLES = (
+    rest_public.ENDPOINTS,
+    rest_tickers.ENDPOINTS,
+    rest_history.ENDPOINTS,
+    rest_filters.ENDPOINTS,
+    rest_trading.ENDPOINTS,
+    rest_replace.ENDPOINTS,
+    rest_account.ENDPOINTS,
+    rest_wallet.ENDPOINTS,
+)
+_OWN = admin.ROUTES | admin_faults.ROUTES | admin_keys.ROUTES | admin_market.ROUTES
+_OWN_PATHS = "/sim/"
+_EXCHANGE_PATHS = ("/api/", "/sapi/")
+# The listen keys of the old user data streams.
+_GONE = {(method, "/api/v3/userDataStream") for method in ("POST", "PUT", "DELETE")}
 _INTERNAL = "Internal error; unable to process your request. Please try again."
 
 
@@ -31,9 +58,10 @@ class RestServer:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        tables = (rest_public.ENDPOINTS, rest_history.ENDPOINTS, rest_trading.ENDPOINTS, rest_account.ENDPOINTS)
-        self._endpoints = {(each.method, each.path): each for table in tables for each in table}
-        self._sockets = SocketServer(world, self._endpoints, self.perform)
+        self._endpoints = {(each.method, each.path): each for table in _TABLES for each in table}
+        self._perform = Admission(world).perform
+        self._faulty = FaultyReplies(world, self._refusal)
+        self._sockets = SocketServer(world, self._endpoints, self._perform)
 
     def runner(self) -> web.ServerRunner:
         """What serves it on a socket."""
@@ -54,10 +82,20 @@ class RestServer:
             body = (await request.read()).decode("utf-8", "surrogateescape")
         except web.HTTPRequestEntityTooLarge:
             return self._reply(address, 413, {"code": -1101, "msg": "Too many parameters sent for this endpoint."})
+        answer = functools.partial(self._answer, request, path, query, body)
+        faults = self._world.faults
+        if faults and path.startswith(_EXCHANGE_PATHS):
+            fault = faults.take(REQUEST_KINDS, request.method, path, self._world.clock.wall_ms())
+            if fault is not None:
+                return await self._faulty.reply(fault, request, answer)
+        return answer()
+
+    def _answer(self, request: web.BaseRequest, path: str, query: str, body: str) -> web.Response:
+        address = request.remote or ""
         try:
             return self._route(request, path, query, body)
         except ApiError as error:
-            return self._reply(address, error.status, error.body())
+            return self._refusal(error, address)
         except SimError as error:
             _LOG.error("%s", error.message)
             return self._reply(address, 500, {"code": -1001, "msg": _INTERNAL})
@@ -69,18 +107,22 @@ class RestServer:
         try:
             return await self._sockets.serve(request, path, query)
         except ApiError as error:
-            return self._reply(request.remote or "", error.status, error.body())
+            return self._refusal(error, request.remote or "")
 
     def _route(self, request: web.BaseRequest, path: str, query: str, body: str) -> web.Response:
-        address = request.remote or ""
-        endpoint = self._endpoints.get((request.method, path))
+        address, route = request.remote or "", (request.method, path)
+        endpoint = self._endpoints.get(route)
         if endpoint is not None:
             return self._call(request, endpoint, query, "" if request.method == "GET" else body)
-        own = admin.ROUTES.get((request.method, path))
+        own = _OWN.get(route)
         if own is not None:
+            if not _is_local(address):
+                raise ApiError(-1002, "The simulator's own paths answer this machine only.", status=403)
             answer = own(self._world, body)
             self._sockets.look_again()
             return self._reply(address, 200, answer)
+        if route in _GONE:
+            raise ApiError(-1016, "This service is no longer available.", status=410)
         return self._not_found(request)
 
     def _call(self, request: web.BaseRequest, endpoint: Endpoint, query: str, body: str) -> web.Response:
@@ -89,68 +131,13 @@ class RestServer:
         world.usage.requests[f"{endpoint.method} {endpoint.path}"] += 1
         try:
             unit = parse_unit(request.headers.get("X-MBX-TIME-UNIT"))
-            params = Params.parse(query, body)
         except ApiError:
             world.usage.charge(address, 1, world.clock.wall_ms())
             raise
         key = request.headers.get("X-MBX-APIKEY", "")
-        answer, headers = self.perform(endpoint, Incoming(params, address, key, signed_payload(query, body), unit))
+        incoming = Incoming(Params.parse(query, body), address, key, signed_payload(query, body), unit)
+        answer, headers = self._perform(endpoint, incoming)
         return self._reply(address, 200, answer, headers)
-
-    def perform(self, endpoint: Endpoint, incoming: Incoming) -> tuple[Any, dict[str, str]]:
-        """One request, whatever carried it: weighed, allowed, checked, answered; with the headers of its reply.
-
-        Raises:
-            ApiError: what the client is to read instead.
-        """
-        world, params = self._world, incoming.params
-        address, wall = incoming.address, world.clock.wall_ms()
-        cost = endpoint.cost(params)
-        world.usage.charge(address, cost, wall)
-        key = None
-        if endpoint.security is not Security.NONE:
-            key = self._known_key(incoming, endpoint.security)
-        params.check(endpoint.reads, endpoint.required)
-        if key is not None:
-            self._check_signature(key, incoming)
-        now = world.clock.now()
-        world.advance(now)
-        call = Call(world=world, params=params, now=now, wall=wall, key=key)
-        answer = endpoint.answer(call)
-        if endpoint.free_on_success:
-            world.usage.refund(address, cost, wall)
-        if endpoint.path.startswith(_IN_UNITS):
-            answer = in_unit(answer, incoming.unit)
-        return answer, call.headers
-
-    def _known_key(self, incoming: Incoming, security: Security) -> ApiKey:
-        sent = incoming.api_key
-        if len(sent) != _KEY_LENGTH or not sent.isalnum():
-            raise ApiError(-2014, "API-key format invalid.")
-        key = self._world.keys.get(sent)
-        allowed = (
-            key is not None
-            and not key.revoked
-            and (not key.ips or incoming.address in key.ips)
-            and key.permissions[_PERMISSION[security]]
-        )
-        if key is None or not allowed:
-            raise ApiError(-2015, "Invalid API-key, IP, or permissions for action.")
-        return key
-
-    def _check_signature(self, key: ApiKey, incoming: Incoming) -> None:
-        params = incoming.params
-        signature = params.text("signature")
-        if not params.text("timestamp"):
-            raise mandatory("timestamp")
-        if incoming.payload is None:
-            check_timestamp(params, self._world.clock)
-            return
-        if not signature:
-            raise mandatory("signature")
-        check_timestamp(params, self._world.clock)
-        if not verify(key, incoming.payload, signature):
-            raise ApiError(-1022, "Signature for this request is not valid.")
 
     def _not_found(self, request: web.BaseRequest) -> web.Response:
         if "text/html" in request.headers.get("Accept", ""):
@@ -158,6 +145,9 @@ class RestServer:
                 status=404, text="<html><body><h2>404 Not found</h2></body></html>", content_type="text/html"
             )
         return self._reply(request.remote or "", 404, {})
+
+    def _refusal(self, error: ApiError, address: str) -> web.Response:
+        return self._reply(address, error.status, error.body(), error.headers())
 
     def _reply(self, address: str, status: int, answer: Any, headers: dict[str, str] | None = None) -> web.Response:
         text = json.dumps(answer, separators=(",", ":"), ensure_ascii=False)
@@ -171,3 +161,7 @@ class RestServer:
             content_type="application/json",
             charset="utf-8",
         )
+
+
+def _is_local(address: str) -> bool:
+    return address.startswith("127.") or address in {"::1", ""}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -14,54 +13,14 @@ from typing import Any, Literal
 from thunes_cli.model import Side
 from thunes_cli.sim.accounts import Holding
 from thunes_cli.sim.failure import EXIT_UNAVAILABLE, SimError
-from thunes_cli.sim.orders import SimOrder, SimTrade
+from thunes_cli.sim.orders import Amendment, SimOrder, SimTrade
+from thunes_cli.sim.schema import prepare
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE keys (
-  api_key TEXT PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('HMAC', 'ED25519')), secret TEXT NOT NULL,
-  permissions TEXT NOT NULL, ips TEXT NOT NULL, created_ms INTEGER NOT NULL, revoked INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE TABLE balances (asset TEXT PRIMARY KEY, free TEXT NOT NULL, locked TEXT NOT NULL) STRICT;
-CREATE TABLE orders (
-  symbol TEXT NOT NULL, order_id INTEGER NOT NULL, client_order_id TEXT NOT NULL,
-  side TEXT NOT NULL CHECK (side IN ('BUY', 'SELL')), type TEXT NOT NULL, time_in_force TEXT NOT NULL,
-  status TEXT NOT NULL CHECK (status IN ('NEW', 'PARTIALLY_FILLED', 'FILLED', 'CANCELED', 'EXPIRED', 'REJECTED')),
-  price TEXT NOT NULL, orig_qty TEXT NOT NULL, orig_quote_qty TEXT NOT NULL, executed_qty TEXT NOT NULL,
-  executed_quote TEXT NOT NULL, stop_price TEXT NOT NULL, iceberg_qty TEXT NOT NULL, time INTEGER NOT NULL,
-  update_time INTEGER NOT NULL, working_time INTEGER NOT NULL, expiry_reason TEXT, strategy_id INTEGER,
-  strategy_type INTEGER, PRIMARY KEY (symbol, order_id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX orders_by_client_id ON orders (symbol, client_order_id);
-CREATE INDEX orders_by_time ON orders (symbol, time);
-CREATE INDEX orders_open ON orders (status) WHERE status IN ('NEW', 'PARTIALLY_FILLED');
-CREATE TABLE trades (
-  symbol TEXT NOT NULL, trade_id INTEGER NOT NULL, order_id INTEGER NOT NULL, price TEXT NOT NULL,
-  quantity TEXT NOT NULL, quote TEXT NOT NULL, commission TEXT NOT NULL, commission_asset TEXT NOT NULL,
-  time INTEGER NOT NULL, is_buyer INTEGER NOT NULL, is_maker INTEGER NOT NULL, PRIMARY KEY (symbol, trade_id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX trades_by_order ON trades (symbol, order_id);
-CREATE INDEX trades_by_time ON trades (symbol, time);
-CREATE TABLE symbol_status (symbol TEXT PRIMARY KEY, status TEXT NOT NULL) STRICT;
-"""
-_ORDER_COLUMNS = 20
+_ORDER_COLUMNS = 24
 _TRADE_COLUMNS = 11
 _PUT_ORDER = f"INSERT OR REPLACE INTO orders VALUES ({','.join('?' * _ORDER_COLUMNS)})"  # noqa: S608 - no input in it
+_PUT_AMENDMENT = "INSERT INTO amendments VALUES (?,?,?,?,?,?,?,?)"
 _PUT_TRADE = f"INSERT INTO trades VALUES ({','.join('?' * _TRADE_COLUMNS)})"  # noqa: S608 - no input in it
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """A key of the account. ``secret`` is the HMAC secret or the Ed25519 public key; ``ips`` empty: any address."""
-
-    api_key: str
-    secret: str = field(repr=False)
-    permissions: Mapping[str, bool]
-    created_ms: int
-    kind: str = "HMAC"
-    ips: tuple[str, ...] = ()
-    revoked: bool = False
 
 
 @dataclass(slots=True)
@@ -71,6 +30,7 @@ class Changes:
     orders: list[SimOrder] = field(default_factory=list)
     trades: list[SimTrade] = field(default_factory=list)
     balances: dict[str, Holding] = field(default_factory=dict)
+    amendments: list[Amendment] = field(default_factory=list)
 
 
 class Store:
@@ -82,19 +42,15 @@ class Store:
             self._db = sqlite3.connect(path, isolation_level=None, cached_statements=64)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
-            self._create()
+            prepare(self._db)
         except (OSError, sqlite3.Error) as error:
             message = f"the simulator's state {path} cannot be used: {error}"
             raise SimError(message, "sim serve --reset makes it anew", code="sim_state") from error
 
-    def _create(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == SCHEMA_VERSION:
-            return
-        if version:
-            message = f"the simulator's state has schema {version}; this version knows {SCHEMA_VERSION}"
-            raise SimError(message, "sim serve --reset makes it anew", code="sim_state")
-        self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The connection, for what keeps tables of its own in the same file."""
+        return self._db
 
     def close(self) -> None:
         """Fold the log into the file and close it."""
@@ -113,53 +69,10 @@ class Store:
         """Where the market stands."""
         self._db.execute("INSERT OR REPLACE INTO settings VALUES ('clock_ms', ?)", (str(moment),))
 
-    def api_keys(self) -> list[ApiKey]:
-        """Every key ever made, revoked ones included, oldest first."""
-        rows = self._db.execute(
-            "SELECT api_key, secret, permissions, created_ms, kind, ips, revoked FROM keys ORDER BY rowid"
-        )
-        return [
-            ApiKey(
-                api_key=row[0],
-                secret=row[1],
-                permissions=json.loads(row[2]),
-                created_ms=row[3],
-                kind=row[4],
-                ips=tuple(json.loads(row[5])),
-                revoked=bool(row[6]),
-            )
-            for row in rows
-        ]
-
-    def put_key(self, key: ApiKey) -> None:
-        """Add a key, or replace it."""
-        self._db.execute(
-            "INSERT INTO keys (api_key, kind, secret, permissions, ips, created_ms, revoked) VALUES (?,?,?,?,?,?,?) "
-            "ON CONFLICT (api_key) DO UPDATE SET permissions = excluded.permissions, ips = excluded.ips, "
-            "revoked = excluded.revoked",
-            (
-                key.api_key,
-                key.kind,
-                key.secret,
-                json.dumps(dict(key.permissions)),
-                json.dumps(list(key.ips)),
-                key.created_ms,
-                int(key.revoked),
-            ),
-        )
-
     def balances(self) -> dict[str, Holding]:
         """All balances."""
         rows = self._db.execute("SELECT asset, free, locked FROM balances ORDER BY asset")
         return {asset: Holding(Decimal(free), Decimal(locked)) for asset, free, locked in rows}
-
-    def statuses(self) -> dict[str, str]:
-        """Symbols whose status was set by hand."""
-        return dict(self._db.execute("SELECT symbol, status FROM symbol_status"))
-
-    def put_status(self, symbol: str, status: str) -> None:
-        """Set a symbol's status."""
-        self._db.execute("INSERT OR REPLACE INTO symbol_status VALUES (?, ?)", (symbol, status))
 
     def apply(self, changes: Changes) -> None:
         """Make changes true together, durably against the death of this process.
@@ -175,6 +88,7 @@ class Store:
                     "INSERT OR REPLACE INTO balances VALUES (?, ?, ?)",
                     [(asset, _text(held.free), _text(held.locked)) for asset, held in changes.balances.items()],
                 )
+                self._db.executemany(_PUT_AMENDMENT, [_amendment_row(each) for each in changes.amendments])
         except sqlite3.Error as error:
             message = f"the simulator's state cannot be written: {error}"
             raise SimError(message, "free some disk space", code="sim_state", exit_code=EXIT_UNAVAILABLE) from error
@@ -189,9 +103,25 @@ class Store:
         rows = self._db.execute(f"SELECT * FROM trades WHERE {where} {tail}", tuple(values))  # noqa: S608 - see docstring
         return [_read_trade(row) for row in rows]
 
-    def count(self, table: Literal["orders", "trades"]) -> int:
+    def amendments(self, symbol: str, order_id: int) -> list[Amendment]:
+        """What was changed of an order, oldest first."""
+        query = "SELECT * FROM amendments WHERE symbol = ? AND order_id = ? ORDER BY execution_id"
+        rows = self._db.execute(query, (symbol, order_id))
+        return [_read_amendment(row) for row in rows]
+
+    def wipe(self, balances: Mapping[str, Holding]) -> None:
+        """Forget every order and trade, and hold these balances."""
+        with _transaction(self._db):
+            for table in ("orders", "trades", "amendments", "balances"):
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - one of four words
+            self._db.executemany(
+                "INSERT INTO balances VALUES (?, ?, ?)",
+                [(asset, _text(held.free), _text(held.locked)) for asset, held in balances.items()],
+            )
+
+    def count(self, table: Literal["orders", "trades", "amendments"]) -> int:
         """How many rows a table holds."""
-        found: int = self._db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]  # noqa: S608 - one of two words
+        found: int = self._db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]  # noqa: S608 - one of three words
         return found
 
     def last_ids(self) -> tuple[dict[str, int], dict[str, int]]:
@@ -251,11 +181,16 @@ def _order_row(order: SimOrder) -> tuple[Any, ...]:
         order.expiry_reason,
         order.strategy_id,
         order.strategy_type,
+        order.trailing_delta,
+        order.trailing_time,
+        _text(order.lock_price),
+        order.self_trade_mode,
     )
 
 
 def _read_order(row: Sequence[Any]) -> SimOrder:
-    values: list[Any] = [*row[:3], Side(row[3]), *row[4:7], *(Decimal(each) for each in row[7:14]), *row[14:]]
+    values: list[Any] = [*row[:3], Side(row[3]), *row[4:7], *(Decimal(each) for each in row[7:14]), *row[14:22]]
+    values += [Decimal(row[22]), row[23]]
     return SimOrder(*values)
 
 
@@ -278,3 +213,21 @@ def _trade_row(trade: SimTrade) -> tuple[Any, ...]:
 def _read_trade(row: Sequence[Any]) -> SimTrade:
     values: list[Any] = [*row[:3], *(Decimal(each) for each in row[3:7]), *row[7:9], bool(row[9]), bool(row[10])]
     return SimTrade(*values)
+
+
+def _amendment_row(each: Amendment) -> tuple[Any, ...]:
+    return (
+        each.symbol,
+        each.order_id,
+        each.execution_id,
+        each.orig_client_order_id,
+        each.new_client_order_id,
+        _text(each.orig_qty),
+        _text(each.new_qty),
+        each.time,
+    )
+
+
+def _read_amendment(row: Sequence[Any]) -> Amendment:
+    values: list[Any] = [*row[:5], Decimal(row[5]), Decimal(row[6]), row[7]]
+    return Amendment(*values)

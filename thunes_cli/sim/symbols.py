@@ -15,7 +15,12 @@ _ORDER_TYPES = (
     "LIMIT",
     "LIMIT_MAKER",
     "MARKET",
+    "STOP_LOSS",
+    "STOP_LOSS_LIMIT",
+    "TAKE_PROFIT",
+    "TAKE_PROFIT_LIMIT",
 )
+SELF_TRADE_MODES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER")
 # tick, step, greatest LIMIT quantity, greatest MARKET quantity
 _GRIDS = {
     "BTCUSDT": ("0.01", "0.00001", "9000", "120"),
@@ -103,9 +108,9 @@ def exchange_info_entry(spec: SymbolSpec, status: str, *, permission_sets: bool 
         "otoAllowed": False,
         "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
-        "cancelReplaceAllowed": False,
-        "amendAllowed": False,
+        "allowTrailingStop": True,
+        "cancelReplaceAllowed": True,
+        "amendAllowed": True,
         "pegInstructionsAllowed": False,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
@@ -113,7 +118,7 @@ def exchange_info_entry(spec: SymbolSpec, status: str, *, permission_sets: bool 
         "permissions": [],
         "permissionSets": [["SPOT"]] if permission_sets else [],
         "defaultSelfTradePreventionMode": "NONE",
-        "allowedSelfTradePreventionModes": ["NONE"],
+        "allowedSelfTradePreventionModes": list(SELF_TRADE_MODES),
     }
 
 

@@ -100,6 +100,28 @@ class Tape:
                 return opened + offset
         return None
 
+    def first_trail(self, begin: int, end: int, trail: walk.Trail) -> tuple[int | None, walk.Trail]:
+        """The first instant from ``begin`` to ``end`` (included) at which a trailing order triggers; its trail then."""
+        self.reach(end)
+        columns = self.fine
+        for index in range(max(columns.index_at(begin), 0), columns.index_at(end) + 1):
+            opened = columns.open_time[index]
+            span = (max(begin - opened, 0), min(end - opened, self.interval - 1))
+            if span[0] > span[1]:
+                continue
+            if span == (0, self.interval - 1):
+                # Seen as a whole: not even from its own extreme does it come back far enough.
+                adverse, good = columns.low[index], columns.high[index]
+                if not trail.falling:
+                    adverse, good = good, adverse
+                if not (seen := trail.after(good)).back_at(adverse):
+                    trail = seen
+                    continue
+            offset, trail = walk.first_trail(columns.bar(index), self.interval, span, trail, tick=self.tick)
+            if offset is not None:
+                return opened + offset, trail
+        return None, trail
+
     def candles(
         self, interval: str, *, begin: int | None, end: int | None, limit: int, now: int, zone: int = 0
     ) -> list[Bar]:

@@ -9,7 +9,10 @@ from thunes_cli.sim.streams_message import MICROSECOND, MILLISECOND
 
 _UNITS: Final = {"MILLISECOND": MILLISECOND, "MICROSECOND": MICROSECOND}
 _INSTANTS: Final = frozenset(
-    {"serverTime", "time", "updateTime", "workingTime", "transactTime", "openTime", "closeTime", "timestamp", "T"}
+    {
+        *("serverTime", "time", "updateTime", "workingTime", "transactTime", "trailingTime"),
+        *("openTime", "closeTime", "timestamp", "T"),
+    }
 )
 # A candle is an array; these of its elements are its first and its last instant.
 _CANDLE: Final = 12
@@ -29,12 +32,12 @@ def parse_unit(text: str | None) -> int:
 
 
 def in_unit(answer: Any, unit: int) -> Any:
-    """An answer with its times in a unit; what is no time stays as it is."""
+    """An answer with its times in a unit; what is no time, or not one yet (−1), stays as it is."""
     if unit == MILLISECOND:
         return answer
     if isinstance(answer, dict):
         return {
-            name: value * unit if name in _INSTANTS and isinstance(value, int) else in_unit(value, unit)
+            name: value * unit if name in _INSTANTS and isinstance(value, int) and value > 0 else in_unit(value, unit)
             for name, value in answer.items()
         }
     if not isinstance(answer, list):

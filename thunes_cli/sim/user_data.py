@@ -7,7 +7,7 @@ from typing import Protocol
 
 from thunes_cli.sim import user_data_events as events
 from thunes_cli.sim.commits import Committed
-from thunes_cli.sim.store import ApiKey
+from thunes_cli.sim.keys import ApiKey
 from thunes_cli.sim.streams_message import Message
 from thunes_cli.sim.world import World
 

@@ -8,8 +8,32 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import pairwise
+from typing import NamedTuple
 
 from thunes_cli.sim.bars import Bar, Flow
+
+_BASIS_POINTS = 10_000
+
+
+class Trail(NamedTuple):
+    """What a trailing order has seen: the extreme price so far, and how many basis points back from it trigger.
+
+    ``falling``: it waits for a fall from the highest price, else for a rise from the lowest.
+    """
+
+    extreme: int
+    delta: int
+    falling: bool
+
+    def after(self, price: int) -> Trail:
+        """The trail once a price has been traded at."""
+        return self._replace(extreme=max(self.extreme, price) if self.falling else min(self.extreme, price))
+
+    def back_at(self, price: int) -> bool:
+        """Whether a price is far enough from the extreme."""
+        if self.falling:
+            return price * _BASIS_POINTS <= self.extreme * (_BASIS_POINTS - self.delta)
+        return price * _BASIS_POINTS >= self.extreme * (_BASIS_POINTS + self.delta)
 
 
 def waypoints(bar: Bar, interval: int) -> tuple[tuple[int, int], ...]:
@@ -85,3 +109,26 @@ def first_touch(bar: Bar, interval: int, span: tuple[int, int], level: int, *, f
         if beyond(right):
             return left + 1 + bisect_left(range(left + 1, right), 1, key=beyond)
     return end if beyond(end) else None
+
+
+def first_trail(bar: Bar, interval: int, span: tuple[int, int], trail: Trail, *, tick: int) -> tuple[int | None, Trail]:
+    """The first ms in ``span`` (both ends included) at which the price has come back far enough from its extreme.
+
+    Also the trail as it is then (or at the end of the span): what the price did before counts for what it does next.
+    """
+    begin, end = span
+    stops = [begin, *(offset for offset, _ in waypoints(bar, interval) if begin < offset < end), end]
+    trail = trail.after(price_at(bar, interval, begin, tick=tick))
+    if trail.back_at(price_at(bar, interval, begin, tick=tick)):
+        return begin, trail
+    for left, right in pairwise(stops):
+        price = price_at(bar, interval, right, tick=tick)
+        if trail.back_at(price):
+            here = trail
+
+            def back(offset: int, trail: Trail = here) -> bool:
+                return trail.back_at(price_at(bar, interval, offset, tick=tick))
+
+            return left + 1 + bisect_left(range(left + 1, right), 1, key=back), trail
+        trail = trail.after(price)
+    return None, trail

@@ -2,67 +2,68 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
+import json
 import secrets
-import string
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
+from typing import Any, Protocol
 
-from thunes_cli.clock import from_text, to_ms, utc_now
 from thunes_cli.sim.accounts import Holding
-from thunes_cli.sim.amounts import ZERO, from_scaled
-from thunes_cli.sim.bars import DAY, floor_open
+from thunes_cli.sim.amounts import ZERO
 from thunes_cli.sim.book import BookShape
-from thunes_cli.sim.candle_files import Recording, common_span, read_recording
+from thunes_cli.sim.candle_files import Recording, read_recording
+from thunes_cli.sim.closures import ClosureStore, with_status
 from thunes_cli.sim.engine import Engine
 from thunes_cli.sim.failure import SimError
-from thunes_cli.sim.market import Listing, Market
+from thunes_cli.sim.fault_kinds import FaultKind
+from thunes_cli.sim.faults import Faults, LookupLag
+from thunes_cli.sim.founding import (
+    found_market,
+    list_recorded,
+    list_synthetic,
+    market_identity,
+    plan_recorded,
+    plan_synthetic,
+)
+from thunes_cli.sim.keys import ApiKey, KeyRing
+from thunes_cli.sim.market import Filter, Listing, Market, PriceRange
 from thunes_cli.sim.market_clock import MarketClock
 from thunes_cli.sim.options import SimOptions
 from thunes_cli.sim.settlement import Fees
-from thunes_cli.sim.store import ApiKey, Changes, Store
+from thunes_cli.sim.store import Store
 from thunes_cli.sim.streams_prints import Prints, prints_a_candle
-from thunes_cli.sim.symbols import spec_of
-from thunes_cli.sim.synthetic import FINE_DAYS, SYNTHETIC_VERSION, synthetic_tape
-from thunes_cli.sim.tape import Tape
-from thunes_cli.sim.weights import Usage
+from thunes_cli.sim.weights import Bans, Limits, Usage
 from thunes_cli.sim.ws_connections import Connections
 
 DATABASE = "exchange.db"
-# Where a synthetic market begins that is not tied to today: a Monday, so that runs can be repeated.
-SYNTHETIC_START = "2025-01-06T00:00:00Z"
-_HISTORY = 1_000
 _RESET_HINT = "pass --reset to forget it, or use another directory"
-PERMISSIONS = {
-    "ipRestrict": True,
-    "enableReading": True,
-    "enableWithdrawals": False,
-    "enableInternalTransfer": False,
-    "enableMargin": False,
-    "enableFutures": False,
-    "permitsUniversalTransfer": False,
-    "enableVanillaOptions": False,
-    "enableFixApiTrade": False,
-    "enableFixReadOnly": False,
-    "enableSpotAndMarginTrading": True,
-    "enablePortfolioMarginTrading": False,
-}
-_LOOPBACK = ("127.0.0.1", "::1")
+
+
+class Refusing(Protocol):
+    """What can close the listening socket for a while."""
+
+    def refuse(self, seconds: float) -> None:
+        """Refuse connections for so long."""
 
 
 @dataclass(slots=True)
 class World:
-    """A served exchange. ``instance`` tells this run of it from every other."""
+    """A served exchange. ``instance`` tells this run of it from every other; ``grant``: balances of the beginning."""
 
     options: SimOptions
     store: Store
     market: Market
     clock: MarketClock
     engine: Engine
-    keys: dict[str, ApiKey]
+    keys: KeyRing
     uid: int
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage
+    faults: Faults
+    grant: Mapping[str, Holding]
+    lag: LookupLag = field(default_factory=LookupLag)
+    listener: Refusing | None = None
     connections: Connections = field(default_factory=Connections)
     instance: str = field(default_factory=lambda: secrets.token_hex(8))
     _prints: dict[str, Prints] = field(default_factory=dict)
@@ -70,7 +71,13 @@ class World:
     @property
     def first_key(self) -> ApiKey:
         """The key that was granted with the account."""
-        return next(iter(self.keys.values()))
+        return next(iter(self.keys))
+
+    @property
+    def skew_ms(self) -> int:
+        """By how much the server's own clock is ahead of the market's, by order of a fault."""
+        fault = self.faults.in_force(FaultKind.CLOCK_SKEW, self.clock.wall_ms())
+        return 0 if fault is None else int(fault.details["ms"])
 
     def prints(self, listing: Listing) -> Prints:
         """The market's trades of a symbol: the same ones for REST and for every stream."""
@@ -81,25 +88,55 @@ class World:
         return self._prints[symbol]
 
     def advance(self, now: int) -> None:
-        """Fill the resting orders that the price has reached."""
-        if self.engine.open:
-            for _ in self.engine.advance(now):
-                self.usage.order_filled_later(str(self.uid), self.clock.wall_ms())
+        """Carry out what the walk of the price has meant for open orders."""
+        if not self.engine.open:
+            return
+        for done in self.engine.advance(now):
+            for before, _ in done.orders:
+                if done.trades and before is not None and not before.executed_qty:
+                    as_maker = done.trades[0].is_maker
+                    self.usage.first_fill(str(self.uid), self.clock.wall_ms(), as_maker=as_maker)
+
+    def set_status(self, symbol: str, status: str, *, for_ms: int | None = None) -> None:
+        """Close a symbol from now on, for some market time or until further notice, or let it trade again.
+
+        Raises:
+            ApiError: −1121, there is no such symbol.
+        """
+        now = self.clock.now()
+        self.advance(now)
+        listing = self.market.listing(symbol)
+        closures = with_status(listing.closures, status, now, None if for_ms is None else now + for_ms)
+        ClosureStore(self.store.db).save(symbol, closures)
+        listing.closures = closures
+
+    def set_price_range(self, symbol: str, price_range: PriceRange | None) -> None:
+        """Give a symbol an execution rule (and with it a reference price), or take it away.
+
+        Raises:
+            ApiError: −1121, there is no such symbol.
+        """
+        listing = self.market.listing(symbol)
+        text = "" if price_range is None else f"{price_range.down} {price_range.up}"
+        self.store.put_settings({f"price_range:{symbol}": text})
+        listing.price_range = price_range
+
+    def set_filters(self, symbol: str | None, changes: Sequence[Filter]) -> None:
+        """Change filters by type; see :meth:`Market.set_filters`."""
+        self.market.set_filters(symbol, changes)
+        own = {each.spec.symbol: each.own_filters for each in self.market if each.own_filters}
+        common = [*self.market.exchange_filters, *self.market.asset_filters]
+        self.store.put_settings({"filters": json.dumps({"common": common, "symbols": own})})
+
+    def set_bnb_discount(self, *, on: bool) -> None:
+        """Let commissions be paid in BNB, or not."""
+        self.store.put_settings({"bnb_discount": "1" if on else ""})
+        self.engine.fees = replace(self.engine.fees, in_bnb=on)
 
     def close(self) -> None:
         """Keep market time and close the state."""
         self.clock.stop()
         self.store.close()
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """A market about to be opened: ``identity`` tells it from others, ``shift`` moves recorded candles in time."""
-
-    identity: str
-    start: int
-    end: int | None
-    shift: int = 0
 
 
 def open_world(options: SimOptions) -> World:
@@ -125,10 +162,10 @@ def open_world(options: SimOptions) -> World:
 
 def _open(options: SimOptions, recordings: list[Recording], store: Store) -> World:
     settings = store.settings()
-    identity = _identity(options, recordings)
+    identity = market_identity(options, recordings)
     if not settings:
-        plan = _plan_recorded(options, recordings, identity) if recordings else _plan_synthetic(options, identity)
-        settings = _found(options, plan, store)
+        plan = plan_recorded(options, recordings, identity) if recordings else plan_synthetic(options, identity)
+        settings = found_market(options, plan, store)
     elif settings["identity"] != identity:
         raise SimError(
             f"{options.directory} holds the simulator of another market ({settings['identity']}, not {identity})",
@@ -137,115 +174,44 @@ def _open(options: SimOptions, recordings: list[Recording], store: Store) -> Wor
         )
     shift, start = int(settings["shift_ms"]), int(settings["start_ms"])
     end = int(settings["end_ms"]) if settings["end_ms"] else None
-    listings = _list_recorded(recordings, shift) if recordings else _list_synthetic(options, start)
-    for symbol, status in store.statuses().items():
-        if symbol in listings:
-            listings[symbol].halted_as = status
+    listings = list_recorded(recordings, shift) if recordings else list_synthetic(options, start)
     market = Market(listings, BookShape(options.spread_bps, options.depth_quote))
+    _remember(market, settings, store)
     clock = MarketClock(
         int(settings["clock_ms"]), start=start, end=end, speed=options.speed, step=options.step, keep=store.put_clock
     )
-    engine = Engine(market, store, Fees(options.maker_fee, options.taker_fee))
-    keys = {each.api_key: each for each in store.api_keys()}
-    return World(options, store, market, clock, engine, keys, int(settings["uid"]))
+    in_bnb = bool(settings.get("bnb_discount", options.bnb_discount))
+    return World(
+        options=options,
+        store=store,
+        market=market,
+        clock=clock,
+        engine=Engine(market, store, Fees(options.maker_fee, options.taker_fee, in_bnb)),
+        keys=KeyRing(store.db),
+        uid=int(settings["uid"]),
+        usage=Usage(Limits.of(options), Bans(store.db)),
+        faults=Faults(store.db),
+        grant=_granted(settings, options),
+    )
 
 
-def _identity(options: SimOptions, recordings: list[Recording]) -> str:
-    if not recordings:
-        return f"synthetic seed {options.seed} v{SYNTHETIC_VERSION}"
-    digest = hashlib.sha256("".join(sorted(f"{each.symbol}{each.digest}" for each in recordings)).encode()).hexdigest()
-    names = "+".join(sorted(f"{each.symbol}-{each.interval}" for each in recordings))
-    return f"recorded {names} {digest[:12]}"
+def _remember(market: Market, settings: Mapping[str, str], store: Store) -> None:
+    """What was changed of symbols by decree."""
+    closures = ClosureStore(store.db)
+    for listing in market:
+        listing.closures = closures.load(listing.spec.symbol)
+        bounds = settings.get(f"price_range:{listing.spec.symbol}", "").split()
+        if bounds:
+            listing.price_range = PriceRange(down=Decimal(bounds[0]), up=Decimal(bounds[1]))
+    filters: dict[str, Any] = json.loads(settings.get("filters", "{}"))
+    market.set_filters(None, filters.get("common", []))
+    for symbol, own in filters.get("symbols", {}).items():
+        if market.find(symbol) is not None:
+            market.set_filters(symbol, own)
 
 
-def _plan_synthetic(options: SimOptions, identity: str) -> _Plan:
-    tied_to_today = options.now or (options.speed == 1 and not options.step)
-    if options.start is not None:
-        start = _parse_start(options.start)
-    else:
-        start = to_ms(utc_now()) if tied_to_today else to_ms(from_text(SYNTHETIC_START))
-    return _Plan(identity, start=start, end=None)
-
-
-def _plan_recorded(options: SimOptions, recordings: list[Recording], identity: str) -> _Plan:
-    begin, end = common_span(recordings)
-    interval = min(each.columns.interval for each in recordings)
-    count = (end - begin) // interval
-    if options.start is None:
-        # Enough history for any indicator, and never most of a short recording.
-        start = begin + max(count // 5, min(_HISTORY, count // 2)) * interval
-    elif options.start.isdigit():
-        start = begin + int(options.start) * interval
-    else:
-        start = _parse_start(options.start)
-    if not begin <= start < end:
-        raise SimError(f"the start {options.start!r} lies outside the recorded candles", code="sim_option")
-    shift = 0
-    if options.now:
-        longest = max(each.columns.interval for each in recordings)
-        last = max(each.columns.open_time[-1] for each in recordings)
-        shift = (to_ms(utc_now()) - last) // longest * longest
-    return _Plan(identity, start=start + shift, end=end - 1 + shift, shift=shift)
-
-
-def _parse_start(text: str) -> int:
-    try:
-        return to_ms(from_text(text if "T" in text or " " in text else f"{text}T00:00:00Z"))
-    except ValueError:
-        hint = "give a date (2025-01-31), an RFC 3339 time, or with recorded candles a number of candles"
-        raise SimError(f"the start {text!r} is not a time", hint, code="sim_option") from None
-
-
-def _found(options: SimOptions, plan: _Plan, store: Store) -> dict[str, str]:
-    """Grant the account its balances and a key, and write down which market this is."""
-    granted = {asset: Holding(amount, ZERO) for asset, amount in options.balances}
-    store.apply(Changes(balances=granted))
-    local = options.host in {*_LOOPBACK, "localhost"}
-    store.put_key(new_key(plan.start, ips=_LOOPBACK if local else ()))
-    settings = {
-        "identity": plan.identity,
-        "shift_ms": str(plan.shift),
-        "start_ms": str(plan.start),
-        "end_ms": "" if plan.end is None else str(plan.end),
-        "clock_ms": str(plan.start),
-        "uid": str(100_000_000 + secrets.randbelow(900_000_000)),
-    }
-    store.put_settings(settings)
-    return settings
-
-
-def new_key(created: int, *, ips: tuple[str, ...] = ()) -> ApiKey:
-    """A fresh HMAC key that may read and trade, and nothing else."""
-    letters = string.ascii_letters + string.digits
-    api_key, secret = ("".join(secrets.choice(letters) for _ in range(64)) for _ in range(2))
-    return ApiKey(api_key, secret, PERMISSIONS | {"ipRestrict": bool(ips)}, created, ips=ips)
-
-
-def _list_synthetic(options: SimOptions, start: int) -> dict[str, Listing]:
-    origin = floor_open(start, DAY) - FINE_DAYS * DAY
-    listings = {}
-    for symbol in options.symbols:
-        spec = spec_of(symbol)
-        make = functools.partial(
-            synthetic_tape, options.seed, symbol, origin=origin, tick=spec.scaled_tick, step=spec.scaled_step
-        )
-        listings[symbol] = Listing.of(spec, make, recorded=False)
-    return listings
-
-
-def _list_recorded(recordings: list[Recording], shift: int) -> dict[str, Listing]:
-    listings: dict[str, Listing] = {}
-    for each in recordings:
-        if each.symbol in listings:
-            raise SimError(f"{each.symbol} is recorded in more than one file", "give one file a symbol")
-        if shift:
-            each.columns.shift(shift)
-        price = from_scaled(each.columns.close[-1])
-        spec = spec_of(each.symbol, price=price, decimals=each.decimals)
-        tape = Tape(each.columns, tick=spec.scaled_tick)
-        listings[each.symbol] = Listing.of(spec, functools.partial(_same, tape), recorded=True)
-    return listings
-
-
-def _same(tape: Tape) -> Tape:
-    return tape
+def _granted(settings: Mapping[str, str], options: SimOptions) -> dict[str, Holding]:
+    """The balances of the beginning; a directory of an earlier version has not written them down."""
+    text = settings.get("grant")
+    pairs = options.balances if text is None else [(asset, Decimal(amount)) for asset, amount in json.loads(text)]
+    return {asset: Holding(amount, ZERO) for asset, amount in pairs}

@@ -8,14 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from thunes_cli.sim.bars import MINUTE
 from thunes_cli.sim.calls import SIGNED_PARAMS, Call, Endpoint, Incoming, Security, reads
 from thunes_cli.sim.params import Params
 from thunes_cli.sim.rejection import ApiError
 from thunes_cli.sim.streams_message import Message, encode
 from thunes_cli.sim.user_data import UserData
 from thunes_cli.sim.user_data_events import account_position, terminated
-from thunes_cli.sim.weights import WEIGHT_LIMIT
 from thunes_cli.sim.world import World
 from thunes_cli.sim.ws_connection import Connection
 from thunes_cli.sim.ws_limits import MOST_SUBSCRIPTIONS
@@ -99,7 +97,7 @@ class ApiSession:
         shown = error.body()
         if error.status in _LIMITED:
             wall = self._room.world.clock.wall_ms()
-            shown["data"] = {"serverTime": wall, "retryAfter": (wall // MINUTE + 1) * MINUTE}
+            shown["data"] = {"serverTime": wall, "retryAfter": error.retry_at_ms or wall}
         return shown
 
     def _limits(self, method: str) -> list[dict[str, Any]]:
@@ -109,7 +107,7 @@ class ApiSession:
             "rateLimitType": "REQUEST_WEIGHT",
             "interval": "MINUTE",
             "intervalNum": 1,
-            "limit": WEIGHT_LIMIT,
+            "limit": world.usage.limits.weight,
             "count": world.usage.weight.count(self._address, wall),
         }
         orders = world.usage.order_counts(str(world.uid), wall) if method in ORDER_METHODS else []
