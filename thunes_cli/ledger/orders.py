@@ -263,6 +263,21 @@ def order_of_signal(connection: sqlite3.Connection, signal_id: SignalId) -> Orde
     return None if row is None else _order(row)
 
 
+def exchange_numbers(connection: sqlite3.Connection, *, exchange_epoch: int) -> frozenset[tuple[str, int]]:
+    """Symbol and exchange's number of every order that has one."""
+    rows = connection.execute(
+        "SELECT symbol, exchange_order_id FROM orders WHERE exchange_epoch = ? AND exchange_order_id IS NOT NULL",
+        (exchange_epoch,),
+    )
+    return frozenset((row[0], row[1]) for row in rows)
+
+
+def symbols_ordered(connection: sqlite3.Connection) -> dict[str, tuple[str, str]]:
+    """Base and quote of every symbol that was ever ordered."""
+    rows = connection.execute("SELECT symbol, max(base) AS base, max(quote) AS quote FROM orders GROUP BY symbol")
+    return {row["symbol"]: (row["base"], row["quote"]) for row in rows}
+
+
 def live_order(connection: sqlite3.Connection, symbol: str) -> Order | None:
     """The one order of a symbol that the exchange may still be working on."""
     row = connection.execute(

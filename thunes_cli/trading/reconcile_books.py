@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from thunes_cli.clock import Clock
-from thunes_cli.ledger import fills, orders, positions
+from thunes_cli.ledger import fills, orders, positions, view_marks
 from thunes_cli.ledger.baseline import baseline_taken, read_not_ours
 from thunes_cli.ledger.cursors import Cursor, read_cursors
-from thunes_cli.ledger.external import read_external
-from thunes_cli.ledger.identity import parse_client_order_id, read_epochs, read_identity, read_next_order
+from thunes_cli.ledger.external import ExternalOrder, read_external
+from thunes_cli.ledger.identity import (
+    Identity,
+    parse_client_order_id,
+    read_epochs,
+    read_identity,
+    read_next_order,
+)
 from thunes_cli.ledger.orders import Sending
 from thunes_cli.ledger.reconcile import known_findings
-from thunes_cli.model import Fill, FillSource, Order, OrderState
+from thunes_cli.model import OrderState
 from thunes_cli.process import boot_id, is_alive, this_process
 from thunes_cli.trading.reconcile_inputs import Books, Window
 
@@ -62,73 +68,54 @@ def _in_flight(sending: Sending, clock: Clock) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """How far back a comparison looks: ``since`` market time, None for everything of our time."""
+class Before:
+    """What must be known before the exchange is asked: of each symbol ever compared its base and quote and cursor."""
 
-    since: datetime | None
+    identity: Identity
+    assets: Mapping[str, tuple[str, str]]
+    cursors: Mapping[str, Cursor]
+    external: tuple[ExternalOrder, ...]
+    numbers: frozenset[tuple[str, int]]
+
+
+def read_before(connection: sqlite3.Connection) -> Before:
+    """The part of the ledger that says what to ask for; ``numbers`` are the orders whose maker is known."""
+    identity = read_identity(connection)
+    epoch = identity.exchange_epoch
+    cursors = read_cursors(connection, exchange_epoch=epoch)
+    external = tuple(read_external(connection, exchange_epoch=epoch))
+    ours = orders.exchange_numbers(connection, exchange_epoch=epoch)
+    return Before(
+        identity=identity,
+        assets=orders.symbols_ordered(connection) | {name: (each.base, each.quote) for name, each in cursors.items()},
+        cursors=cursors,
+        external=external,
+        numbers=ours | {(order.symbol, order.order_id) for order in external},
+    )
 
 
 def windows_for(
-    connection: sqlite3.Connection, books: Books, symbols: Mapping[str, tuple[str, str]], reach: Reach
+    connection: sqlite3.Connection, before: Before, symbols: Mapping[str, tuple[str, str]], *, since: datetime | None
 ) -> list[Window]:
-    """The window of each symbol (with its base and quote).
+    """The window of each symbol (with its base and quote); ``since`` None is everything of our time.
 
     It begins where nothing is known any more (the cursor), or earlier: at ``since``, at the oldest order that is not
     finished, at the newest order that filled for us. That last one shows whether the exchange still knows us.
     """
-    cursors = read_cursors(connection, exchange_epoch=read_identity(connection).exchange_epoch)
-    made: dict[str, list[Order]] = {}
-    for order in books.orders:
-        made.setdefault(order.symbol, []).append(order)
-    traded: dict[str, list[Fill]] = {}
-    for fill in books.fills:
-        if fill.source is FillSource.EXCHANGE:
-            traded.setdefault(fill.symbol, []).append(fill)
-    return [
-        _window(
-            symbol,
-            assets,
-            cursors.get(symbol),
-            made=made.get(symbol, []),
-            traded=traded.get(symbol, []),
-            reach=reach,
-        )
-        for symbol, assets in sorted(symbols.items())
-    ]
+    epoch = before.identity.exchange_epoch
+    windows = []
+    for symbol, (base, quote) in sorted(symbols.items()):
+        cursor = before.cursors.get(symbol)
+        floor_order, floor_trade = (cursor.floor_order_id, cursor.floor_trade_id) if cursor else (-1, -1)
+        first_order, first_trade = floor_order + 1, floor_trade + 1
+        if since is not None and cursor is not None:
+            marks = view_marks.read_marks(connection, symbol, exchange_epoch=epoch, since=since)
+            first_order = _first(floor_order, cursor.order_id, marks.older_order, marks.filled_order)
+            first_trade = _first(floor_trade, cursor.trade_id, marks.older_trade, marks.last_trade)
+        windows.append(Window(symbol, base, quote, first_order, first_trade))
+    return windows
 
 
-def _window(
-    symbol: str,
-    assets: tuple[str, str],
-    cursor: Cursor | None,
-    *,
-    made: Sequence[Order],
-    traded: Sequence[Fill],
-    reach: Reach,
-) -> Window:
-    floor_order = cursor.floor_order_id if cursor else -1
-    floor_trade = cursor.floor_trade_id if cursor else -1
-    first_order, first_trade = floor_order + 1, floor_trade + 1
-    if reach.since is not None and cursor is not None:
-        since = min([reach.since, *(order.created_at for order in made if order.state.live)])
-        numbers = [(order.exchange_order_id, order) for order in made if order.exchange_order_id is not None]
-        older_orders = [number for number, order in numbers if order.created_at < since]
-        older_trades = [fill.trade_id for fill in traded if fill.traded_at < since]
-        filled = [number for number, order in numbers if order.executed_qty > 0]
-        first_order = _first(floor_order, cursor.order_id, older_orders, filled)
-        first_trade = _first(floor_trade, cursor.trade_id, older_trades, [fill.trade_id for fill in traded])
-    return Window(
-        symbol=symbol,
-        base=assets[0],
-        quote=assets[1],
-        first_order=first_order,
-        first_trade=first_trade,
-        floor_order=floor_order,
-        floor_trade=floor_trade,
-    )
-
-
-def _first(floor: int, cursor: int, older: Iterable[int], filled: Iterable[int]) -> int:
-    bounds = [cursor + 1, max(older, default=floor) + 1]
-    newest = max(filled, default=None)
+def _first(floor: int, cursor: int, older: int | None, newest: int | None) -> int:
+    bounds = [cursor + 1, (floor if older is None else older) + 1]
     return min(bounds if newest is None else [*bounds, newest])

@@ -15,15 +15,13 @@ BNB = "BNB"
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From which ids on a symbol's orders and trades are listed; nothing at or below the floor is of our time."""
+    """From which ids on a symbol's orders and trades are listed."""
 
     symbol: str
     base: str
     quote: str
     first_order: int = 0
     first_trade: int = 0
-    floor_order: int | None = None
-    floor_trade: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

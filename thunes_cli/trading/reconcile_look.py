@@ -15,13 +15,12 @@ from thunes_cli.errors import NotFound, OtherAccount
 from thunes_cli.exchange.filters import SymbolRules, market_step
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger.baseline import baseline_taken
-from thunes_cli.ledger.cursors import read_cursors
 from thunes_cli.ledger.identity import read_identity
 from thunes_cli.ledger.reconcile import known_findings
 from thunes_cli.model import ClientOrderId, OrderReport
 from thunes_cli.trading.findings import Kind
 from thunes_cli.trading.reconcile_assets import Asset
-from thunes_cli.trading.reconcile_books import Reach, read_books, windows_for
+from thunes_cli.trading.reconcile_books import Before, read_before, read_books, windows_for
 from thunes_cli.trading.reconcile_compare import Comparison, compare
 from thunes_cli.trading.reconcile_inputs import BNB, Books, Listed, Market, Terms, Window
 from thunes_cli.trading.reconcile_reading import MarketReader, Progress
@@ -115,50 +114,46 @@ class Looker:
         windows = [
             Window(each.window.symbol, each.window.base, each.window.quote) for each in look.market.listed.values()
         ]
-        return self._read(windows, look.books, silently)
+        with self._journal.read() as connection:
+            before = read_before(connection)
+        return self._read(windows, before, silently)
 
     def _known_keys(self) -> set[str]:
         with self._journal.read() as connection:
             return set(known_findings(connection, exchange_epoch=read_identity(connection).exchange_epoch))
 
     def _once(self, scope: Scope, suspects: Sequence[str], progress: Progress) -> Look:
-        clock = self._journal.clock
         with self._journal.read() as connection:
-            identity = read_identity(connection)
-            before = read_books(connection, clock)
-            cursors = read_cursors(connection, exchange_epoch=identity.exchange_epoch)
+            before = read_before(connection)
+            identity = before.identity
             if baseline_taken(connection, exchange_epoch=identity.exchange_epoch) is None:
                 raise NotMetYet
-        assets = dict(before.assets) | {name: (each.base, each.quote) for name, each in cursors.items()}
-        names = [scope.symbol] if scope.symbol else sorted({*self._traded, *assets, *suspects})
+        names = [scope.symbol] if scope.symbol else sorted({*self._traded, *before.assets, *suspects})
         rules = self._symbols.refresh(names)
-        assets |= {name: (each.base, each.quote) for name, each in rules.items()}
+        assets = dict(before.assets) | {name: (each.base, each.quote) for name, each in rules.items()}
         with self._journal.read() as connection:
             chosen = {name: assets[name] for name in names if name in assets}
-            windows = windows_for(connection, before, chosen, Reach(scope.since))
+            windows = windows_for(connection, before, chosen, since=scope.since)
         market = self._read(windows, before, progress)
         if identity.uid not in {None, market.uid}:
             raise OtherAccount(identity.uid, market.uid)
         with self._journal.read() as connection:
-            books = read_books(connection, clock)
+            books = read_books(connection, self._journal.clock)
         terms = self._terms(scope, books, rules, assets)
         comparison = compare(market, books, terms)
         found = self._ask_for_missing(comparison)
         if found:
             market = _with_orders(market, found)
             comparison = compare(market, books, terms)
-        return Look(clock.now(), scope, comparison, market, books, rules)
+        return Look(self._journal.clock.now(), scope, comparison, market, books, rules)
 
-    def _read(self, windows: Sequence[Window], books: Books, progress: Progress) -> Market:
+    def _read(self, windows: Sequence[Window], before: Before, progress: Progress) -> Market:
         wanted: dict[str, set[int]] = {}
-        for order in books.external:
+        for order in before.external:
             if not order.ended:
                 wanted.setdefault(order.symbol, set()).add(order.order_id)
-        numbers = [(order.symbol, order.exchange_order_id) for order in books.orders]
-        known = {(symbol, number) for symbol, number in numbers if number is not None}
-        known |= {(order.symbol, order.order_id) for order in books.external}
         reader = MarketReader(self._exchange, self._journal.clock, progress=progress)
-        return reader.read(windows, wanted=wanted, known=known)
+        return reader.read(windows, wanted=wanted, known=before.numbers)
 
     def _terms(
         self,

@@ -6,7 +6,7 @@ the second one shows a trade that the first did not, they are asked for again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from thunes_cli.clock import Clock
 from thunes_cli.errors import Unavailable
@@ -40,7 +40,9 @@ class MarketReader:
         self._clock = clock
         self._progress = progress
 
-    def read(self, windows: Sequence[Window], *, wanted: Mapping[str, set[int]], known: set[tuple[str, int]]) -> Market:
+    def read(
+        self, windows: Sequence[Window], *, wanted: Mapping[str, set[int]], known: Container[tuple[str, int]]
+    ) -> Market:
         """Both lists of each symbol, and balances that contain exactly the listed trades.
 
         Args:
@@ -117,7 +119,7 @@ class MarketReader:
         orders: Sequence[OrderReport],
         trades: Sequence[Trade],
         wanted: set[int],
-        known: set[tuple[str, int]],
+        known: Container[tuple[str, int]],
     ) -> list[OrderReport]:
         """Orders older than the window that a trade names, or that are wanted."""
         have = {report.order_id for report in orders}
