@@ -348,6 +348,11 @@ class Position:
         return (self.bought_quote / self.bought_qty).quantize(_RATIO_UNIT) if self.bought_qty else ZERO
 
     @property
+    def was_traded_away(self) -> bool:
+        """Whether it is closed and counts as a trade: what a wiped exchange lost does not."""
+        return self.status is PositionStatus.CLOSED and self.sold_qty > 0
+
+    @property
     def exit_price(self) -> Decimal | None:
         """Average price received, or None before the first sale."""
         return (self.sold_quote / self.sold_qty).quantize(_RATIO_UNIT) if self.sold_qty else None

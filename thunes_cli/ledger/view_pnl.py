@@ -44,7 +44,7 @@ def read_pnl(connection: sqlite3.Connection, *, since: datetime) -> PnlRows:
         realized=realized,
         fees=fees,
         unvalued_fees=unvalued,
-        closed=tuple(position for position in ended if position.status is PositionStatus.CLOSED),
+        closed=tuple(position for position in ended if position.was_traded_away),
         held=tuple(position for position in known if position.status is PositionStatus.OPEN),
         prices=read_prices(connection),
     )

@@ -122,7 +122,7 @@ def _result(connection: sqlite3.Connection, since: datetime, until: datetime) ->
     closed = [
         position
         for position in positions.all_positions(connection)
-        if position.status is PositionStatus.CLOSED and position.exit_time and since <= position.exit_time < until
+        if position.was_traded_away and position.exit_time and since <= position.exit_time < until
     ]
     wins = sum(position.realized > 0 for position in closed)
     return Result(booked.realized, booked.fees, booked.unvalued, trades=len(closed), wins=wins)
