@@ -8,7 +8,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from benchmarks import audit, daemon, looking
+from benchmarks import audit, daemon, looking, reconcile
 from benchmarks.measure import Cost, measure
 
 
@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15, help="runs of each command (15)")
     parser.add_argument("--no-daemon", action="store_true", help="leave out the daemon: commands only")
     parser.add_argument("--no-audit", action="store_true", help="leave out the audit trail of a million records")
+    parser.add_argument("--no-reconcile", action="store_true", help="leave out the account of 10,000 orders")
     options = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}")
     with tempfile.TemporaryDirectory(prefix="thunes-bench-") as place:
@@ -28,6 +29,10 @@ def main() -> None:
             print()
             for name, figure in daemon.figures(Path(place), _environ()):
                 print(f"{name:42}{figure:>12}")
+        if not options.no_reconcile:
+            print()
+            for name, figure in reconcile.figures(Path(place), _environ()):
+                print(f"{name:60}{figure:>10}")
         if not options.no_audit:
             print()
             for line in audit.figures(Path(place), _environ()):
