@@ -62,18 +62,21 @@ def _steps(found: Survey, traces: Traces) -> list[str]:
 
 
 def _rebuild(call: Call, desk: Desk, found: Survey, traces: Traces) -> Result:
+    from thunes_cli.cli.row_progress import RowProgress
     from thunes_cli.trading.rebuild import rebuild
     from thunes_cli.trading.reconcile_look import Scope
 
     room = desk.room
-    done = rebuild(
-        desk.journal,
-        room.exchange,
-        found,
-        traces,
-        plan=room.plan,
-        max_daily_loss=desk.settings.max_daily_loss,
-    )
+    with RowProgress(call.streams, "booking", expected=len(traces.reports)) as progress:
+        done = rebuild(
+            desk.journal,
+            room.exchange,
+            found,
+            traces,
+            plan=room.plan,
+            max_daily_loss=desk.settings.max_daily_loss,
+            progress=progress.add,
+        )
     look = room.reconciler.look(Scope(since=None))
     room.reconciler.keep(look, by="operator")
     verdict = "ledger and exchange agree" if look.comparison.clean else "ledger and exchange differ"

@@ -182,8 +182,9 @@ def rebuild(
     *,
     plan: TradingPlan,
     max_daily_loss: Decimal,
+    progress: Progress = silently,
 ) -> Rebuilt:
-    """Fill the empty ledger; all or nothing.
+    """Fill the empty ledger; all or nothing. ``progress`` is told of every order.
 
     Raises:
         LedgerInUse: it is not empty (any more). OtherAccount: the home is bound to another account (78).
@@ -192,7 +193,7 @@ def rebuild(
     values = _value_fees(FeePrices(exchange, journal), found, trades)
     with journal.change() as change:
         _claim(change, found, traces)
-        skipped = _book_all(change, found, traces, trades, values=values, plan=plan)
+        skipped = _book_all(change, found, traces, trades, values=values, plan=plan, progress=progress)
         made = _Made.read(change)
         _take_baseline(change, found.market, made)
         save_entries_from(change.connection, change.at)
@@ -293,10 +294,12 @@ def _book_all(
     *,
     values: Mapping[tuple[str, int], FeeValue],
     plan: TradingPlan,
+    progress: Progress,
 ) -> list[str]:
     """Book every order as it was, oldest first; returns the client ids of those that could not be."""
     skipped = []
     for report in traces.reports:
+        progress(1)
         rules = found.rules[report.symbol]
         order = insert_lost_order(change, report, rules=rules, plan=plan)
         if order is None:
