@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,10 @@ from thunes_cli.audit.journal import Journal
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.identity import save_entries_from
 from thunes_cli.ledger.schema import create_ledger
+
+# A background shell hands ignored signals on, and so to the commands under test: they are what these tests send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

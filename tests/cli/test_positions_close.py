@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -88,17 +89,25 @@ def test_usage(home: ExchangeHome, words: tuple[str, ...]) -> None:
     assert close(home, *words).code == 2
 
 
+def set_status(home: ExchangeHome, status: str) -> None:
+    """Halt the symbol, or end that."""
+    body = json.dumps({"symbol": "BTCUSDT", "status": status}).encode()
+    request = urllib.request.Request(f"{home.environ['BINANCE_REST_URL']}/sim/symbol", data=body, method="POST")
+    with urllib.request.urlopen(request) as reply:
+        assert reply.status == 200
+
+
 def test_a_halted_symbol_stays_wanted(home: ExchangeHome) -> None:
     """15: the wish stands, and says why it is not fulfilled."""
     home.buy()
-    home.served.do(lambda: setattr(home.served.world.market.listing("BTCUSDT"), "halted_as", "HALT"))
+    set_status(home, "HALT")
 
     answer = close(home, "BTCUSDT", "--confirm", "close BTCUSDT sim")
 
     assert (answer.code, answer.codes) == (15, ["exit_blocked"])
     assert "HALT" in answer.document["problems"][0]["message"]
     assert home.positions()[0].exit_wanted == "operator"
-    home.served.do(lambda: setattr(home.served.world.market.listing("BTCUSDT"), "halted_as", None))
+    set_status(home, "TRADING")
     assert close(home, "BTCUSDT", "--confirm", "close BTCUSDT sim").code == 0
 
 

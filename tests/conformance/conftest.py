@@ -41,30 +41,3 @@ def brisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """A market in which a minute passes each second, so that a stream has much to tell."""
     with Serving(SimOptions(tmp_path_factory.mktemp("brisk"), speed=Decimal(60), balances=BALANCES)) as serving:
         yield serving
-
-
-# What the exchange does not have yet: an entry goes when its tests pass.
-COMING = (
-    "[24 hours",
-    "[day",
-    "test_day_in_short",
-    "test_ccxt_rest.py::test_tickers",
-    "test_every_resting_type[STOP",
-    "test_every_resting_type[TAKE",
-    "test_stops",
-    "test_fees",
-    "test_python_binance_rest.py::test_account",
-    "[listen key]",
-    "[execution rules]",
-    "[filters]",
-    "test_no_reference_price",
-    "test_too_much.py",
-    "test_keys.py",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of what is coming may fail until it is there."""
-    for item in items:
-        if "/conformance/" in item.nodeid and any(each in item.nodeid for each in COMING):
-            item.add_marker(pytest.mark.xfail(reason="the exchange does not have it yet", strict=False))

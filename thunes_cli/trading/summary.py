@@ -14,7 +14,7 @@ from thunes_cli.ledger import alerts, bans, breakers, fills, orders, outbox, pos
 from thunes_cli.ledger.alert_delivery import read_holds
 from thunes_cli.ledger.known import FEED, LIMITS, read_known, read_prices
 from thunes_cli.ledger.view_kill_switch import Standing, read_standing
-from thunes_cli.model import ZERO, Position, PositionStatus, plain
+from thunes_cli.model import ZERO, Position, plain
 from thunes_cli.trading.accounting import unrealized
 
 DAY = timedelta(days=1)
