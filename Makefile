@@ -30,8 +30,9 @@ help:
 demo: $(STAMP)
 	@$(DEMO) $(ARGS)
 
+# Four workers on two cores: much of the suite waits for processes.
 test: $(STAMP)
-	@$(RUN) -m pytest -n 2 -m "not long" $(ARGS)
+	@$(RUN) -m pytest -n 4 -m "not long" $(ARGS)
 
 test-long: $(STAMP)
 	@$(RUN) -m pytest -n 2 $(ARGS)
