@@ -121,6 +121,7 @@ class RestServer:
             answer = own(self._world, body)
             self._sockets.look_again()
             return self._reply(address, 200, answer)
+        self._world.usage.charge(address, 1, self._world.clock.wall_ms())  # a wrong path is a request too
         if route in _GONE:
             raise ApiError(-1016, "This service is no longer available.", status=410)
         return self._not_found(request)
