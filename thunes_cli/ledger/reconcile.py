@@ -11,6 +11,8 @@ from typing import Any
 
 from thunes_cli.clock import from_text, to_text
 
+KEPT_RUNS = 2000  # twelve weeks of hours
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -40,11 +42,12 @@ def insert_run(
     checked: Mapping[str, int],
     findings: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Write a comparison down."""
+    """Write a comparison down; the oldest of more than ``KEPT_RUNS`` are forgotten."""
     connection.execute(
         "INSERT INTO reconcile_runs (at, clean, checked, findings) VALUES (?, ?, ?, ?)",
         (to_text(at), int(clean), json.dumps(dict(checked)), json.dumps([dict(item) for item in findings])),
     )
+    connection.execute("DELETE FROM reconcile_runs WHERE id <= (SELECT max(id) FROM reconcile_runs) - ?", (KEPT_RUNS,))
 
 
 def last_run(connection: sqlite3.Connection) -> Run | None:

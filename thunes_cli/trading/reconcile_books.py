@@ -69,9 +69,13 @@ def _in_flight(sending: Sending, clock: Clock) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What must be known before the exchange is asked: of each symbol ever compared its base and quote and cursor."""
+    """What must be known before the exchange is asked: of each symbol ever compared its base and quote and cursor.
+
+    ``numbers`` are the orders whose maker is known; ``baseline_at`` is None before the first contact.
+    """
 
     identity: Identity
+    baseline_at: datetime | None
     assets: Mapping[str, tuple[str, str]]
     cursors: Mapping[str, Cursor]
     external: tuple[ExternalOrder, ...]
@@ -79,7 +83,7 @@ class Before:
 
 
 def read_before(connection: sqlite3.Connection) -> Before:
-    """The part of the ledger that says what to ask for; ``numbers`` are the orders whose maker is known."""
+    """The part of the ledger that says what to ask for."""
     identity = read_identity(connection)
     epoch = identity.exchange_epoch
     cursors = read_cursors(connection, exchange_epoch=epoch)
@@ -87,6 +91,7 @@ def read_before(connection: sqlite3.Connection) -> Before:
     ours = orders.exchange_numbers(connection, exchange_epoch=epoch)
     return Before(
         identity=identity,
+        baseline_at=baseline_taken(connection, exchange_epoch=epoch),
         assets=orders.symbols_ordered(connection) | {name: (each.base, each.quote) for name, each in cursors.items()},
         cursors=cursors,
         external=external,
@@ -100,8 +105,10 @@ def windows_for(
     """The window of each symbol (with its base and quote); ``since`` None is everything of our time.
 
     It begins where nothing is known any more (the cursor), or earlier: at ``since``, at the oldest order that is not
-    finished, at the newest order that filled for us. That last one shows whether the exchange still knows us.
+    finished, at the newest order that filled for us. That last one shows whether the exchange still knows us. Of a
+    symbol never looked at nor ordered, only what is younger than the baseline matters.
     """
+    ordered = {symbol for symbol, _ in before.numbers}
     epoch = before.identity.exchange_epoch
     windows = []
     for symbol, (base, quote) in sorted(symbols.items()):
@@ -112,7 +119,9 @@ def windows_for(
             marks = view_marks.read_marks(connection, symbol, exchange_epoch=epoch, since=since)
             first_order = _first(floor_order, cursor.order_id, marks.older_order, marks.filled_order)
             first_trade = _first(floor_trade, cursor.trade_id, marks.older_trade, marks.last_trade)
-        windows.append(Window(symbol, base, quote, first_order, first_trade))
+        unknown = cursor is None and symbol not in ordered
+        newest_from = before.baseline_at if unknown else None
+        windows.append(Window(symbol, base, quote, first_order, first_trade, newest_from))
     return windows
 
 

@@ -15,13 +15,17 @@ BNB = "BNB"
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From which ids on a symbol's orders and trades are listed."""
+    """From which ids on a symbol's orders and trades are listed.
+
+    ``newest_from``: the newest page is enough if it reaches back to that moment; what is older does not concern us.
+    """
 
     symbol: str
     base: str
     quote: str
     first_order: int = 0
     first_trade: int = 0
+    newest_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

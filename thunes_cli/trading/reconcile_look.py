@@ -14,7 +14,6 @@ from thunes_cli.audit.journal import Journal
 from thunes_cli.errors import NotFound, OtherAccount
 from thunes_cli.exchange.filters import SymbolRules, market_step
 from thunes_cli.exchange.protocol import Exchange
-from thunes_cli.ledger.baseline import baseline_taken
 from thunes_cli.ledger.identity import read_identity
 from thunes_cli.ledger.reconcile import known_findings
 from thunes_cli.model import ClientOrderId, OrderReport
@@ -125,9 +124,9 @@ class Looker:
     def _once(self, scope: Scope, suspects: Sequence[str], progress: Progress) -> Look:
         with self._journal.read() as connection:
             before = read_before(connection)
-            identity = before.identity
-            if baseline_taken(connection, exchange_epoch=identity.exchange_epoch) is None:
-                raise NotMetYet
+        identity = before.identity
+        if before.baseline_at is None:
+            raise NotMetYet
         names = [scope.symbol] if scope.symbol else sorted({*self._traded, *before.assets, *suspects})
         rules = self._symbols.refresh(names)
         assets = dict(before.assets) | {name: (each.base, each.quote) for name, each in rules.items()}

@@ -57,11 +57,11 @@ class MarketReader:
         began = self._clock.now()
         trades: dict[str, list[Trade]] = {}
         for window in windows:
-            found = self._trades(window.symbol, window.first_trade)
+            found = self._all_trades(window)
             if found is not None:
                 trades[window.symbol] = found
         listed = [window for window in windows if window.symbol in trades]
-        orders = {window.symbol: self._orders(window.symbol, window.first_order) for window in listed}
+        orders = {window.symbol: self._all_orders(window) for window in listed}
         for _ in range(_ROUNDS):
             account = self._exchange.account()
             self._progress(len(account.balances))
@@ -83,16 +83,32 @@ class MarketReader:
             listed={w.symbol: Listed(w, _sorted(orders[w.symbol]), tuple(trades[w.symbol])) for w in listed},
         )
 
-    def _trades(self, symbol: str, first: int) -> list[Trade] | None:
-        """Every trade from an id on; None for a symbol that is unknown to the exchange."""
+    def _all_trades(self, window: Window) -> list[Trade] | None:
+        """The window's trades; None for a symbol that is unknown to the exchange."""
+        try:
+            if window.newest_from is not None:
+                page = self._exchange.trades(window.symbol)
+                self._progress(len(page))
+                if len(page) < PAGE or page[0].time < window.newest_from:
+                    return page
+            return self._trades(window.symbol, window.first_trade)
+        except Rejected as error:
+            if error.business_code == _INVALID_SYMBOL:
+                return None
+            raise
+
+    def _all_orders(self, window: Window) -> list[OrderReport]:
+        if window.newest_from is not None:
+            page = self._exchange.orders(window.symbol)
+            self._progress(len(page))
+            if len(page) < PAGE or page[0].time < window.newest_from:
+                return page
+        return self._orders(window.symbol, window.first_order)
+
+    def _trades(self, symbol: str, first: int) -> list[Trade]:
         found: list[Trade] = []
         while True:
-            try:
-                page = self._exchange.trades(symbol, from_trade_id=first)
-            except Rejected as error:
-                if error.business_code == _INVALID_SYMBOL:
-                    return None
-                raise
+            page = self._exchange.trades(symbol, from_trade_id=first)
             self._progress(len(page))
             found += page
             if len(page) < PAGE:
@@ -101,7 +117,7 @@ class MarketReader:
 
     def _newer(self, window: Window, trades: Sequence[Trade]) -> list[Trade]:
         first = trades[-1].trade_id + 1 if trades else window.first_trade
-        return self._trades(window.symbol, first) or []
+        return self._trades(window.symbol, first)
 
     def _orders(self, symbol: str, first: int) -> list[OrderReport]:
         found: list[OrderReport] = []

@@ -27,7 +27,7 @@ from thunes_cli.trading.reconcile_look import Look
 
 ACTOR = "reconcile"
 _SHOWN = 8
-_KEPT = 200  # findings a run keeps in full: a wiped testnet differs in five hundred assets
+_KEPT, _KEPT_INFO = 200, 20  # findings a run keeps: a testnet account may differ in five hundred assets
 _STOPS_ALL = frozenset({Kind.OTHER_COPY, Kind.EXCHANGE_RESET})
 _STOPS_ONE = frozenset({Kind.MISSING_ORDER, Kind.UNRECORDED_FILL})
 _ALERTS = {  # what is not the ledger's own business alerts as a kind of its own
@@ -167,15 +167,16 @@ def _note_findings(change: Change, look: Look, epoch: int) -> list[Finding]:
 
 def _note_run(change: Change, look: Look, *, by: str) -> None:
     comparison = look.comparison
+    counted = [finding for finding in comparison.findings if finding.counts]
+    quiet = [finding for finding in comparison.findings if not finding.counts]
     rows.insert_run(
         change.connection,
         at=change.at,
         clean=comparison.clean,
         checked=comparison.checked,
-        findings=[finding_data(finding) for finding in comparison.findings[:_KEPT]],
+        findings=[finding_data(finding) for finding in [*counted[:_KEPT], *quiet[:_KEPT_INFO]]],
     )
-    counted = sum(finding.counts for finding in comparison.findings)
-    change.record(Event.RECONCILED, by=by, clean=comparison.clean, findings=counted, **comparison.checked)
+    change.record(Event.RECONCILED, by=by, clean=comparison.clean, findings=len(counted), **comparison.checked)
 
 
 def _move_cursors(change: Change, look: Look, epoch: int) -> None:
