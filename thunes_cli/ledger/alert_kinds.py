@@ -12,7 +12,10 @@ class Kind(enum.StrEnum):
     DAILY_LOSS_NEAR = "daily_loss_near"
     BREAKER = "breaker"
     BAN = "ban"
+    FEED = "feed"
     KEY_REJECTED = "key_rejected"
+    KEY_TROUBLE = "key_trouble"
+    KEY_DUE = "key_due"
     STOP_LOSS = "stop_loss"
     EXIT_BLOCKED = "exit_blocked"
     EXITS_ONLY = "exits_only"
@@ -25,6 +28,7 @@ class Kind(enum.StrEnum):
     TRAIL = "trail"
     DISK_LOW = "disk_low"
     DISK_FULL = "disk_full"
+    BACKUP = "backup"
     JOB_FAILED = "job_failed"
     DAEMON = "daemon"
     DAILY_SUMMARY = "daily_summary"
@@ -36,7 +40,10 @@ MEANINGS: dict[Kind, str] = {
     Kind.DAILY_LOSS_NEAR: "The counted loss reached 80 % of the daily limit.",
     Kind.BREAKER: "The circuit breaker opened, or closed again.",
     Kind.BAN: "The exchange ordered silence (HTTP 429, 418, 403), or answers again.",
+    Kind.FEED: "The price stream is gone and REST is asked instead, or no fresh price comes at all; or both are well.",
     Kind.KEY_REJECTED: "The exchange rejects the API key, or takes it again.",
+    Kind.KEY_TROUBLE: "The API key may do what it must not, or lacks what it needs, or is as it should be again.",
+    Kind.KEY_DUE: "The API key is about to be too old, or is, or was replaced.",
     Kind.STOP_LOSS: "A stop-loss asked for an exit, and what became of it.",
     Kind.EXIT_BLOCKED: "A position cannot be sold, or is sold after all.",
     Kind.EXITS_ONLY: "The daemon makes no entries, or makes them again.",
@@ -49,6 +56,7 @@ MEANINGS: dict[Kind, str] = {
     Kind.TRAIL: "The audit trail cannot be written or was changed from outside, or is well again.",
     Kind.DISK_LOW: "The disk is nearly full and entries stop, or there is room again.",
     Kind.DISK_FULL: "The disk is full and the reserve for exits is gone, or it is there again.",
+    Kind.BACKUP: "A backup failed, or the newest good one is too old, or there is a fresh one again.",
     Kind.JOB_FAILED: "A job of the daemon failed, or works again.",
     Kind.DAEMON: "The daemon started, stopped, or took up what a crash left.",
     Kind.DAILY_SUMMARY: "The day in numbers.",
