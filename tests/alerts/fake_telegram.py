@@ -31,7 +31,7 @@ class FakeTelegram:
     ``ok`` · ``slow`` (a third of a second) · ``hang`` (until it is closed) · ``cut`` (taken, no answer) ·
     ``cut_before`` · ``drip`` (an answer that never ends) · ``flood N`` (429) · ``flood_untold`` · ``token`` (401) ·
     ``chat`` (400) · ``blocked`` (403) · ``moved N`` · ``refuse`` (400 of the text) · ``garbage`` · ``list`` ·
-    ``html`` · ``broken`` (502 with JSON) · ``empty``.
+    ``html`` · ``broken`` (502 with JSON) · ``empty`` · ``not_ok`` (200 that says no) · ``nonsense`` (400, no reason).
     """
 
     usual: str = "ok"
@@ -95,6 +95,9 @@ class FakeTelegram:
             "garbage": lambda: (200, b'{"ok": tru'),
             "list": lambda: (200, [1, 2]),
             "html": lambda: (403, b"<html>Blocked by your provider</html>"),
+            "not_ok": lambda: (200, {"ok": False, "description": "something odd"}),
+            "flood_long": lambda: (429, _error(429, "Too Many Requests", retry_after=86_400)),
+            "nonsense": lambda: (400, _error(400, "Bad Request: nothing we know")),
             "broken": lambda: (502, _error(502, "Bad Gateway")),
             "empty": lambda: (200, b""),
             "cut_before": lambda: None,

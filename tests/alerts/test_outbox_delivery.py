@@ -396,3 +396,64 @@ def test_an_alert_does_not_wait_for_a_checkpoint_that_cannot_be_made(journal: Jo
     assert Courier(journal, messenger, anchor=broken).deliver() == 1
 
     assert "none could be made: [Errno 28]" in messenger.taken[0].text
+
+
+# -- texts that are refused ------------------------------------------------------------------------------------------
+
+
+def test_of_a_text_that_is_refused_the_operator_hears_all_the_same(journal: Journal, time: ManualTime) -> None:
+    """What it was about and where it can be read goes out in its place, in words nobody refuses."""
+    messenger = Messenger(failing=lambda message: MessageRefused("too strange") if "poison" in message.text else None)
+    courier = Courier(journal, messenger)
+    queue(journal, "poison", kind="reconcile", severity=Severity.CRITICAL)
+    for _ in range(3):
+        courier.deliver()
+        time.pass_by(timedelta(minutes=1))
+
+    (message,) = messenger.taken
+    assert message.text.startswith("CRITICAL sim: reconcile\n")
+    assert message.text.endswith("Next: thunes alerts list")
+    assert rows(journal, "SELECT * FROM alert_channels") == []
+
+
+def test_a_channel_that_refuses_any_text_loses_none(journal: Journal, time: ManualTime) -> None:
+    """Refusals for a reason we do not know are the channel's: everything waits, and follows when it takes texts."""
+    messenger = Messenger(failing=lambda _: MessageRefused("Bad Request"))
+    courier = Courier(journal, messenger)
+    queue(journal, "one", "two", severity=Severity.CRITICAL)
+    for _ in range(12):
+        courier.deliver()
+        time.pass_by(timedelta(minutes=11))
+    assert rows(journal, "SELECT * FROM alert_messages WHERE state = 'dropped'") == []
+
+    messenger.failing = lambda _: None
+    courier.deliver(most=9)
+
+    assert messenger.texts[:2] == ["one", "two"]
+
+
+def test_a_long_order_to_be_silent_is_told_on_the_other_channels(journal: Journal, time: ManualTime) -> None:
+    """A day of silence is obeyed to the second, over restarts; mail says meanwhile that the chat is dumb."""
+    day = 86_400
+    telegram, mail = Messenger("telegram", failing=lambda _: Throttled("Telegram", day)), Messenger("mail")
+    queue(journal, "one", severity=Severity.CRITICAL)
+    Courier(journal, telegram).deliver()
+    time.pass_by(GATHERED)
+    Courier(journal, mail).deliver(most=2)
+    assert any("it wants nothing for 86400 s" in text for text in mail.texts)
+
+    telegram.failing = lambda _: None
+    time.pass_by(timedelta(seconds=day - 3))
+    assert Courier(journal, telegram).deliver(at_once=True) == 0
+    time.pass_by(timedelta(seconds=1))
+    assert Courier(journal, telegram).deliver() == 1
+
+
+def test_a_channel_that_ends_the_process_is_only_a_failure(journal: Journal) -> None:
+    """``sys.exit`` in somebody else's code must not end the thread that delivers."""
+    messenger = Messenger(failing=lambda _: SystemExit(3))
+    queue(journal, "one", severity=Severity.CRITICAL)
+
+    assert Courier(journal, messenger).deliver() == 0
+
+    assert rows(journal, "SELECT problem FROM alert_channels")[0]["problem"] == "messenger failed: SystemExit: 3"

@@ -67,6 +67,7 @@ def test_a_message_arrives_as_it_is(telegram: FakeTelegram) -> None:
         ("list", NotDelivered, 13, "makes no sense"),
         ("html", NotDelivered, 13, "makes no sense (HTTP 403)"),
         ("empty", NotDelivered, 13, "makes no sense"),
+        ("not_ok", NotDelivered, 13, "something odd"),
         ("broken", NotDelivered, 13, "Bad Gateway"),
         ("cut", CutOff, 13, "may have arrived"),
         ("cut_before", CutOff, 13, "did not answer"),
@@ -132,7 +133,7 @@ def test_a_name_nobody_knows_is_the_network() -> None:
 
 
 def test_a_group_that_became_a_supergroup_is_followed(telegram: FakeTelegram, caplog: pytest.LogCaptureFixture) -> None:
-    """Telegram tells the chat's new number: the message goes there, and the log says what to set."""
+    """Telegram tells the chat's new number: the message goes there, and says with the log what to set, once."""
     telegram.usual = "moved -100123"
     writer = bot(telegram)
 
@@ -141,6 +142,7 @@ def test_a_group_that_became_a_supergroup_is_followed(telegram: FakeTelegram, ca
 
     assert [taken.chat for taken in telegram.taken] == ["-100123", "-100123"]
     assert caplog.text.count("TELEGRAM_CHAT_ID=-100123") == 1
+    assert telegram.texts == ["one\n\nThis chat has another number now: set TELEGRAM_CHAT_ID=-100123", "two"]
 
 
 def test_the_token_is_in_no_log_line(telegram: FakeTelegram) -> None:

@@ -12,7 +12,7 @@ from thunes_cli.errors import ConfigError
 if TYPE_CHECKING:
     from thunes_cli.config.settings import Settings
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0  # a slow answer that is not waited for is a message that arrives twice; only its own channel waits
 NOT_CONFIGURED = "TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID are not set"
 
 

@@ -7,6 +7,7 @@ something is wrong although we live.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlsplit, urlunsplit
 
 from thunes_cli.alerts.notifier import NotDelivered, Throttled
 from thunes_cli.alerts.wire import exchange
@@ -33,10 +34,16 @@ class Heartbeat:
         url = self._url.reveal()
         if troubles:
             said = ", ".join(troubles).encode()
-            answer = exchange("HEARTBEAT_URL", f"{url}/fail", timeout_s=self._timeout_s, content=said)
+            answer = exchange("HEARTBEAT_URL", _fail(url), timeout_s=self._timeout_s, content=said)
         else:
             answer = exchange("HEARTBEAT_URL", url, timeout_s=self._timeout_s)
         if answer.status == _FLOOD:
             raise Throttled("HEARTBEAT_URL", 60.0)
         if answer.status not in _GOOD:
             raise NotDelivered(f"HEARTBEAT_URL answers HTTP {answer.status}")
+
+
+def _fail(url: str) -> str:
+    """``/fail`` behind the path, whatever follows it."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/fail"))

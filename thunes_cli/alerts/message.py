@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thunes_cli.ledger.alert_delivery import Draft
-from thunes_cli.ledger.alerts import Alert
+from thunes_cli.ledger.alerts import LOUDEST_FIRST, Alert
 
 SHOWN_OF_A_KIND = 3
 MOST_PIECES = 4
 _MARK = 16  # units kept free for "(2/4)" and its newline
-_NEXT = re.compile(r"\s+(Next: thunes )")
+_NEXT = re.compile(r"\s+(Next: [^\n]*)\Z")  # an exchange's words may contain another, further up
 _CUT = "\n… cut here; all of it: thunes alerts list --json"
 
 
@@ -26,8 +26,8 @@ class Origin:
 
 
 def draft(alerts: Sequence[Alert], origin: Origin) -> Draft:
-    """One message of alerts of one severity, oldest first; of a kind that repeats, the first two and the last."""
-    severity = alerts[0].severity
+    """One message, as loud as its loudest alert, oldest first; of a kind that repeats, the first two and the last."""
+    severity = min((alert.severity for alert in alerts), key=LOUDEST_FIRST.index)
     kinds = list(dict.fromkeys(alert.kind for alert in alerts))
     shown_kinds = ", ".join(kinds[:SHOWN_OF_A_KIND]) + (", …" if len(kinds) > SHOWN_OF_A_KIND else "")
     many = f" ({len(alerts)} alerts)" if len(alerts) > 1 else ""

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from thunes_cli.alerts.lock import channel_lock
 from thunes_cli.alerts.message import Origin, draft, pieces
 from thunes_cli.alerts.notifier import Message, MessageRefused, NotDelivered, Notifier, Refused, Throttled
-from thunes_cli.alerts.pacing import LOUDEST_FIRST, WINDOW, due
+from thunes_cli.alerts.pacing import WINDOW, due
 from thunes_cli.audit.journal import Journal
 from thunes_cli.config.secrets import redact_by_look
 from thunes_cli.ledger import alert_delivery as rows
@@ -23,7 +23,7 @@ from thunes_cli.ledger import alerts
 from thunes_cli.ledger.alert_delivery import Hold, MessageState, StoredMessage, WhyHeld
 from thunes_cli.ledger.alert_kinds import Kind
 from thunes_cli.ledger.alert_mutes import read_mutes
-from thunes_cli.ledger.alerts import Alert, Severity
+from thunes_cli.ledger.alerts import LOUDEST_FIRST, Alert, Severity
 from thunes_cli.ledger.identity import read_identity
 
 _log = logging.getLogger(__name__)
@@ -31,8 +31,9 @@ _log = logging.getLogger(__name__)
 BACK_OFF_S = (2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 REFUSED_S = (60.0, 120.0, 300.0, 600.0)  # somebody must mend it; a restart, or the command that tests it, tries at once
 LONGEST_TOLD_S = 86_400.0
+LONG_TOLD_S = 300.0
 TELL_AFTER = 5  # failures in a row: a minute of trouble is worth a word on the other channels
-GIVE_UP_AFTER = 3  # refusals of one very text by a channel that takes others
+GIVE_UP_AFTER = 3  # attempts with one very text that end in its refusal, by a channel that takes others
 NOTED = frozenset({Kind.KILL_SWITCH, Kind.DAILY_SUMMARY})
 _REPEAT_LOG_S = 60.0
 
@@ -147,10 +148,12 @@ class Courier:
         for part in range(min(message.parts, len(texts) - 1), len(texts)):
             try:
                 self._notifier.send(replace(whole, text=texts[part], part=part + 1))
+            except MessageRefused as failure:
+                return self._text_refused(message, failure)
             except NotDelivered as failure:
                 self._failed(message, failure)
                 return False
-            except Exception as error:  # noqa: BLE001 - somebody else's channel; whatever it is, alerts wait
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's channel; alerts wait
                 self._failed(message, NotDelivered(f"{self.channel} failed: {type(error).__name__}: {error}"))
                 return False
             self._unmarked[message.id] = part + 1 if part + 1 < len(texts) else None
@@ -183,19 +186,38 @@ class Courier:
         now = self._clock.now()
         alerts.tell_over(connection, Kind.ALERTS_UNDELIVERED, text, key=self.channel, at=now, at_wall=wall)
 
+    def _text_refused(self, message: StoredMessage, failure: MessageRefused) -> bool:
+        """A text that is refused again and again goes out without its words; if that is refused too, it is no text."""
+        if message.attempts + 1 < GIVE_UP_AFTER:
+            self._failed(message, failure)
+            return False
+        said = f"{message.subject}\n\n{self.channel} refused the text of this message.\nNext: thunes alerts list"
+        try:
+            self._notifier.send(Message(message.severity, message.subject, said))
+        except MessageRefused:
+            self._failed(message, Refused(failure.message))
+            return False
+        except NotDelivered as other:
+            self._failed(message, other)
+            return False
+        problem = self._redact(failure.message)
+        _log.critical("alert given up: by=%s subject=%s error=%s", self.channel, message.subject, problem)
+        wall = self._clock.wall()
+        with self._journal.ledger.write() as connection:
+            rows.end_message(connection, message.id, MessageState.DROPPED, wall=wall, error=problem)
+            self._works(connection, wall)
+        return True
+
     def _failed(self, message: StoredMessage, failure: NotDelivered) -> None:
         problem = self._redact(failure.message)
         wall, now = self._clock.wall(), self._clock.now()
         self._tell_log(problem)
         with self._journal.ledger.write() as connection:
-            if isinstance(failure, MessageRefused) and message.attempts + 1 >= GIVE_UP_AFTER:
-                rows.end_message(connection, message.id, MessageState.DROPPED, wall=wall, error=problem)
-                _log.critical("alert given up: by=%s subject=%s error=%s", self.channel, message.subject, problem)
-                return
             rows.note_failure(connection, message.id, problem)
             hold = self._hold(connection, failure, problem, wall)
             rows.save_hold(connection, hold)
-            if hold.failures >= TELL_AFTER or hold.why is WhyHeld.REFUSED:
+            told_long = hold.why is WhyHeld.TOLD and (hold.next_try_wall - wall).total_seconds() >= LONG_TOLD_S
+            if hold.failures >= TELL_AFTER or hold.why is WhyHeld.REFUSED or told_long:
                 text = f"{self.channel} takes no alerts: {problem}. They wait, none is lost. Next: {self._advice()}"
                 alerts.raise_alert(
                     connection,

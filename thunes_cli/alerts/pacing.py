@@ -1,7 +1,8 @@
 """Which alerts go out now, on a channel that a person reads: pure.
 
-Of a kind three messages go out as they come; then there is a pause, and what came meanwhile is one message. So a storm
-of any size is a handful of messages, and the next kind is heard at once all the same. Network time throughout.
+Of a kind three messages go out as they come; then there is a pause, and what came meanwhile is one message. A storm of
+many kinds is paced as one, but for what is critical. So a storm of any size is a handful of messages, and the next kind
+is heard at once all the same. Network time throughout.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from thunes_cli.ledger.alert_delivery import Backlog
-from thunes_cli.ledger.alerts import Severity
+from thunes_cli.ledger.alerts import LOUDEST_FIRST, Severity
 
 WINDOW = timedelta(hours=1)
 BURST = 3
@@ -18,7 +19,7 @@ BURST = 3
 PAUSES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
 LONGEST_CRITICAL_PAUSE = timedelta(minutes=10)
 GATHERING = timedelta(seconds=2)  # what comes together goes out together; what is critical goes at once
-LOUDEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+STORM = timedelta(minutes=10)  # three messages within it, of whatever kinds, are one
 
 
 def due(
@@ -29,7 +30,7 @@ def due(
     wall: datetime,
     at_once: bool = False,
 ) -> list[Backlog]:
-    """What the next message carries, all of one severity; nothing while all must wait.
+    """What the next message carries: all of one severity, but in a storm what is less severe may go along.
 
     Args:
         backlogs: what waits.
@@ -38,20 +39,44 @@ def due(
         wall: now.
         at_once: do not gather, this is the last chance (a stop, a command).
     """
+    wanted = [backlog for backlog in backlogs if backlog.kind not in muted]
+    everything = sorted({moment for moments in recent.values() for moment in moments})
+    ready = [backlog for backlog in wanted if _ready(backlog, recent, everything, wall)]
     for severity in LOUDEST_FIRST:
-        chosen = [
-            backlog
-            for backlog in backlogs
-            if backlog.severity is severity
-            and backlog.kind not in muted
-            and may_go(recent.get(backlog.kind, ()), severity=severity, wall=wall)
-        ]
+        chosen = [backlog for backlog in ready if backlog.severity is severity]
         if not chosen:
             continue
         young = timedelta(0) <= wall - min(backlog.oldest_wall for backlog in chosen) < GATHERING
         if at_once or severity is Severity.CRITICAL or not young:
-            return chosen
+            stormy = sum(timedelta(0) <= wall - moment < WINDOW for moment in everything) >= BURST
+            return [*chosen, *_along(chosen, wanted, ready)] if stormy else chosen
     return []
+
+
+def _along(chosen: Sequence[Backlog], wanted: Sequence[Backlog], ready: Sequence[Backlog]) -> list[Backlog]:
+    """What is less severe and need not be a message of its own: of the same kinds, or anything with a mere warning."""
+    severity, kinds = chosen[0].severity, {backlog.kind for backlog in chosen}
+    less = LOUDEST_FIRST[LOUDEST_FIRST.index(severity) + 1 :]
+    return [
+        backlog
+        for backlog in wanted
+        if backlog.severity in less
+        and (backlog.kind in kinds or (severity is not Severity.CRITICAL and backlog in ready))
+    ]
+
+
+def _ready(
+    backlog: Backlog, recent: Mapping[str, Sequence[datetime]], everything: Sequence[datetime], wall: datetime
+) -> bool:
+    """Its own kind's pause is over and, unless it is critical or of a kind not heard lately, that of the storm too."""
+    own = recent.get(backlog.kind, ())
+    if not may_go(own, severity=backlog.severity, wall=wall):
+        return False
+    fresh = not any(timedelta(0) <= wall - moment < STORM for moment in own)
+    if fresh or backlog.severity is Severity.CRITICAL:
+        return True
+    lately = [moment for moment in everything if timedelta(0) <= wall - moment < STORM]
+    return may_go(lately, severity=backlog.severity, wall=wall)
 
 
 def may_go(sent: Sequence[datetime], *, severity: Severity, wall: datetime) -> bool:

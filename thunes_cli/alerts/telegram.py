@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from thunes_cli.alerts.message import units
 from thunes_cli.alerts.notifier import ChatRefused, Message, MessageRefused, NotDelivered, Throttled, TokenRefused
 from thunes_cli.alerts.wire import Answer, exchange
 from thunes_cli.config.secrets import MASK, Secret
@@ -66,8 +68,11 @@ class Telegram:
         try:
             self._call("sendMessage", {"chat_id": self._chat, **payload})
         except _Moved as moved:
-            _log.warning("the Telegram chat has another number now: set TELEGRAM_CHAT_ID=%s", moved.chat_id)
             self._chat = moved.chat_id
+            advice = f"This chat has another number now: set TELEGRAM_CHAT_ID={moved.chat_id}"
+            _log.warning("telegram: %s", advice)
+            if units(longer := f"{payload['text']}\n\n{advice}") <= LONGEST:
+                payload["text"] = longer
             self._call("sendMessage", {"chat_id": self._chat, **payload})
         return time.monotonic() - began
 
@@ -140,7 +145,7 @@ def _document(answer: Answer) -> dict[str, Any] | None:
 def _seconds(told: Any, header: str | None) -> float:
     for value in (told, header):
         try:
-            seconds = int(value or 0)
+            seconds = math.ceil(float(value or 0))
         except (TypeError, ValueError, OverflowError):
             continue
         if seconds > 0:

@@ -66,7 +66,10 @@ def exchange(who: str, url: str, *, timeout_s: float, body: Any = None, content:
 
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    client = _client(httpx, url, timeout_s)
+    try:
+        client = _client(httpx, url, timeout_s)
+    except Exception as error:  # noqa: BLE001 - a proxy's address that is none, certificates that are not there
+        raise Unreachable(who, _why(error, late=False)) from None
     deadline = time.monotonic() + timeout_s
     watchdog = threading.Timer(timeout_s, client.close)  # a time-out of each read ends no answer that drips
     watchdog.daemon = True
@@ -77,7 +80,10 @@ def exchange(who: str, url: str, *, timeout_s: float, body: Any = None, content:
         with client.stream(method, url, **sent) as response:
             received = _read(response, deadline)
             return Answer(response.status_code, received, response.headers.get("retry-after"))
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.ProxyError) as error:
+    except (
+        *(httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError),
+        *(httpx.UnsupportedProtocol, httpx.InvalidURL),
+    ) as error:
         raise Unreachable(who, _why(error, late=time.monotonic() >= deadline)) from None
     except Exception as error:  # noqa: BLE001 - also what a client says that was closed in the middle
         raise CutOff(who, _why(error, late=time.monotonic() >= deadline)) from None

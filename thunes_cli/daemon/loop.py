@@ -124,9 +124,9 @@ class _Daemon:
         self._request = request
         self._notifier = Notifier(request.notify_socket)
         self._worker = Worker("trading", on_end=journal.close)
-        redact = redactor_of(configured.settings)
+        self._redact = redactor_of(configured.settings)
         self._senders = Senders(journal, configured, credentials=request.credentials)
-        self._pulse = Pulse(journal, configured.settings.heartbeat_url, look=self._look, redact=redact)
+        self._pulse = Pulse(journal, configured.settings.heartbeat_url, look=self._look, redact=self._redact)
         self._began_mono = self._clock.monotonic()
         self._beats = Periodic(monotonic=self._clock.monotonic)
         self._start = Start(journal, configured, link, command=request.command, stop=stop)
@@ -236,13 +236,14 @@ class _Daemon:
         clean = self._abandoned is None and (problem is None or isinstance(problem, ThunesError | BrokenPipeError))
         why = "asked" if self._stop.stop else "duration over"
         if problem is not None:
-            why = f"{type(problem).__name__}: {problem}"
+            said = problem.message if isinstance(problem, ThunesError) else f"{type(problem).__name__}: {problem}"
+            why = self._redact(said)
         try:
             with self._journal.change() as change:
                 if clean:
                     daemon_rows.save_clean_stop(change.connection)
                 change.record(Event.DAEMON_STOPPED, why=why, clean=clean, abandoned=self._abandoned)
-                tell_stop(change, why=why, since=self._start.since, clean=clean)
+                tell_stop(change, why=why, since=self._start.since, clean=clean, asked=problem is None)
             if self._link.ends_with_us():
                 stand_still(self._journal)
         except sqlite3.Error as error:

@@ -1,8 +1,8 @@
 """The daemon's sign of life to the outside: whoever serves ``HEARTBEAT_URL`` raises the alarm when it stops.
 
 It is given while the main loop beats, on a thread of its own. ``/fail`` says that the daemon lives and cannot do its
-work: something critical lasts, a step hangs, a start does not come to an end. What passes by itself within a minute is
-nobody's business; nor is the kill switch, which is an answer and no trouble.
+work: something critical lasts, a step hangs, a start does not come to an end; or that alerts do not arrive. What passes
+by itself within a minute is nobody's business; nor is the kill switch, which is an answer and no trouble.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from thunes_cli.daemon import jobs
 from thunes_cli.daemon.jobs import Job, JobBook
 from thunes_cli.daemon.periodic import Periodic
 from thunes_cli.daemon.worker import Worker
+from thunes_cli.ledger.alert_kinds import Kind
 from thunes_cli.ledger.alerts import Severity, read_conditions
 
 _log = logging.getLogger(__name__)
@@ -89,7 +90,11 @@ class Pulse:
         except Exception as error:  # noqa: BLE001 - a ledger that cannot be read is what must be told
             _log.error("the ledger cannot be read: error=%s", error)
             return frozenset({LEDGER})
-        return frozenset(condition.kind for condition in conditions if condition.severity is Severity.CRITICAL)
+        return frozenset(
+            condition.kind
+            for condition in conditions
+            if condition.severity is Severity.CRITICAL or condition.kind == Kind.ALERTS_UNDELIVERED
+        )
 
     def _give(self, troubles: Sequence[str]) -> None:
         assert self._heartbeat is not None

@@ -54,15 +54,15 @@ def tell_ready(change: Change, plan: TradingPlan, report: GateReport) -> None:
     _tell(change, text, Severity.INFO)
 
 
-def tell_stop(change: Change, *, why: str, since: datetime | None, clean: bool) -> None:
-    """The daemon ends; ``since`` is the market time it began at."""
+def tell_stop(change: Change, *, why: str, since: datetime | None, clean: bool, asked: bool = True) -> None:
+    """The daemon ends; ``since`` is the market time it began at, ``asked`` whether somebody wanted it to."""
     held = positions.open_positions(change.connection)
     ran = f" after {span(change.at - since)}" if since is not None else ""
     text = (
         f"The daemon stopped{ran}: {why}. {_without_stop(len(held), 'have no stop-loss until it runs again')}"
         "Next: thunes run"
     )
-    loud = Severity.CRITICAL if not clean else Severity.WARNING if held else Severity.INFO
+    loud = Severity.CRITICAL if not clean else Severity.WARNING if held or not asked else Severity.INFO
     _tell(change, text, loud)
 
 

@@ -25,6 +25,9 @@ class Severity(enum.StrEnum):
     CRITICAL = "critical"
 
 
+LOUDEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+
+
 class Phase(enum.StrEnum):
     """Whether something happened, or began to last, or is over."""
 
@@ -111,7 +114,7 @@ def tell_over(
         return None
     began = f"{condition.since:%Y-%m-%d %H:%M:%S}Z"
     often = f", found {condition.times} times" if condition.times > 1 else ""
-    told, _, following = text.partition(" Next: ")
+    told, following = _parted(text)
     told += f" It lasted {span(at - condition.since)}, since {began}{often}."
     _queue(
         connection,
@@ -186,9 +189,15 @@ def _queue(
 def _storable(text: str) -> str:
     """As SQLite takes it: half a surrogate pair, which JSON can carry, must not undo a booking."""
     if len(text) > LONGEST_TEXT:
-        what, _, following = text.partition(" Next: ")
+        what, following = _parted(text)
         text = f"{what[:LONGEST_TEXT]} …" + (f" Next: {following}" if 0 < len(following) < LONGEST_TEXT else "")
     return text.encode("utf-8", "replace").decode()
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """What happened, and what to type next if it is said: the last such words, they are ours."""
+    what, found, following = text.rpartition(" Next: ")
+    return (what, following) if found else (text, "")
 
 
 def _condition(row: sqlite3.Row) -> Condition:

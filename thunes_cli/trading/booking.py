@@ -15,12 +15,11 @@ from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change
 from thunes_cli.clock import from_ms
 from thunes_cli.exchange.filters import SymbolRules
-from thunes_cli.ledger import alerts, fills, orders, positions
+from thunes_cli.ledger import fills, orders, positions
 from thunes_cli.ledger.fills import FeeValue
 from thunes_cli.ledger.positions import DustMove
 from thunes_cli.model import (
     ZERO,
-    ExitReason,
     Order,
     OrderReport,
     OrderState,
@@ -32,6 +31,7 @@ from thunes_cli.model import (
 )
 from thunes_cli.risk import kill_switch
 from thunes_cli.trading.accounting import apply_fold, fee_in_quote, fold
+from thunes_cli.trading.booking_alerts import tell_closed, tell_late_order, tell_reused_trade_id
 from thunes_cli.trading.symbols import unsellable
 
 _STATES = {
@@ -106,7 +106,8 @@ def book(
     )
     order = orders.read_order(change.connection, order.id)
     if moved and late:
-        _tell_late(change, order, before)
+        change.record(Event.ORDER_FOUND_LATE, **_facts(order), taken_for=before.state)
+        tell_late_order(change, order, before)
     if moved and not order.state.live:
         _finish(change, order, rules)
     elif moved:
@@ -148,11 +149,7 @@ def _taken(change: Change, order: Order, trade: Trade) -> bool:
     booked = fills.find_fill(change.connection, trade.symbol, trade.trade_id, exchange_epoch=order.exchange_epoch)
     if booked is None:
         return False
-    text = (
-        f"The exchange gives trade {trade.trade_id} of {trade.symbol} to order {order.client_order_id}, but it is"
-        f" booked on another order: was the exchange wiped? Next: thunes reconcile"
-    )
-    _alert(change, "trade_id_reused", text, alerts.Severity.CRITICAL, key=order.symbol, lasting=True)
+    tell_reused_trade_id(change, order, trade)
     return True
 
 
@@ -258,51 +255,8 @@ def close_if_sold(change: Change, position: Position, *, rules: SymbolRules | No
         pnl=position.realized,
         fees=position.fees,
     )
-    _tell_closed(change, position)
+    tell_closed(change, position)
     return position
-
-
-def _tell_closed(change: Change, position: Position) -> None:
-    """A stop-loss is told with its result, and a blocked exit is over; other sales are routine."""
-    price = "-" if position.exit_price is None else plain(round(position.exit_price, 8))
-    result = f"{position.symbol} is sold at {price}: {plain(position.realized)} {position.quote}, fees taken off"
-    following = f"Next: thunes explain position:{position.id}"
-    if position.exit_wanted is ExitReason.STOP_LOSS:
-        _alert(change, ExitReason.STOP_LOSS, f"Stop-loss done, {result}. {following}", alerts.Severity.INFO)
-    alerts.tell_over(
-        change.connection,
-        "exit_blocked",
-        f"{result}. {following}",
-        key=position.symbol,
-        at=change.at,
-        at_wall=change.at_wall,
-    )
-
-
-def _tell_late(change: Change, order: Order, before: Order) -> None:
-    change.record(Event.ORDER_FOUND_LATE, **_facts(order), taken_for=before.state)
-    taken_for = "not placed" if before.state in _NEGATIVE_STATES else f"finished with {plain(before.executed_qty)}"
-    text = (
-        f"Order {order.client_order_id} ({order.side} {order.symbol}) was taken for {taken_for}, but the exchange"
-        f" executed {plain(order.executed_qty)}; it is booked. Next: thunes explain {order.client_order_id}"
-    )
-    _alert(change, "late_order", text, alerts.Severity.CRITICAL)
-
-
-def tell_stop(change: Change, position: Position, price: Decimal) -> None:
-    """Say that a stop-loss asks for an exit."""
-    text = (
-        f"Stop-loss of {position.symbol}: last price {plain(price)} is at or below {plain(position.stop_price)};"
-        f" selling {plain(position.quantity)} {position.base}. Next: thunes positions list"
-    )
-    _alert(change, ExitReason.STOP_LOSS, text, alerts.Severity.WARNING)
-
-
-def _alert(
-    change: Change, kind: str, text: str, severity: alerts.Severity, *, key: str = "", lasting: bool = False
-) -> None:
-    at, wall = change.at, change.at_wall
-    alerts.raise_alert(change.connection, kind, text, severity=severity, at=at, at_wall=wall, key=key, lasting=lasting)
 
 
 def _facts(order: Order) -> dict[str, str | int | None]:

@@ -18,7 +18,8 @@ from thunes_cli.model import ExitReason, Order, OrderState, Position, PositionSt
 from thunes_cli.process import this_process
 from thunes_cli.risk.exits import BLOCKED_AFTER
 from thunes_cli.risk.wire import wire_refusal
-from thunes_cli.trading.booking import close_if_sold, tell_stop
+from thunes_cli.trading.booking import close_if_sold
+from thunes_cli.trading.booking_alerts import tell_stop
 from thunes_cli.trading.execution import Execution
 from thunes_cli.trading.exit_delay import delay_exit
 from thunes_cli.trading.findings import Kind
