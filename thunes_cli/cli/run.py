@@ -172,13 +172,14 @@ def secrets_of(settings: Any) -> list[Any]:
 
 
 def _once(call: Call, configured: HomeSettings, open_link: Any) -> Result:
+    from thunes_cli.cli.audit_checkpoint import credentials_of
     from thunes_cli.daemon.lock import ONCE
     from thunes_cli.daemon.once import run_once
     from thunes_cli.daemon.signals import StopRequest, signals_asking
 
     try:
         with _logging(call, configured), StopRequest() as stop, signals_asking(stop, insisting=KeyboardInterrupt):
-            report = run_once(configured, open_link)
+            report = run_once(configured, open_link, credentials=credentials_of(call))
     except Locked as error:
         if error.facts.get("command") != f"thunes {ONCE}":
             raise

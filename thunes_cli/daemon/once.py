@@ -10,11 +10,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from thunes_cli.alerts.channels import open_channels
 from thunes_cli.alerts.handing import hand_over
 from thunes_cli.alerts.log_notifier import LogNotifier
 from thunes_cli.alerts.outbox import Courier, settle
+from thunes_cli.alerts.witness import anchor_of
 from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import Clock
 from thunes_cli.config.home import LEDGER, TRAIL
@@ -57,12 +59,18 @@ class OnceReport:
 ALERTS_S = 5.0  # for what the check has to say; the rest is for the next one
 
 
-def run_once(configured: HomeSettings, open_link: Callable[[], AbstractContextManager[ExchangeLink]]) -> OnceReport:
-    """Resolve what is unfinished, then check every symbol once.
+def run_once(
+    configured: HomeSettings,
+    open_link: Callable[[], AbstractContextManager[ExchangeLink]],
+    *,
+    credentials: Path | None = None,
+) -> OnceReport:
+    """Resolve what is unfinished, then check every symbol once, and tell what there is to tell, whatever came of it.
 
     Args:
         configured: home and settings.
         open_link: reaches the exchange; entered under the lock.
+        credentials: the directory of systemd's credentials, where the key that signs the trail may be.
 
     Raises:
         Locked: a daemon, or another single check, holds this home (11).
@@ -79,15 +87,22 @@ def run_once(configured: HomeSettings, open_link: Callable[[], AbstractContextMa
                 identity = read_identity(connection)
             require_environment(identity.environment, configured.settings.environment)
             journal = Journal(ledger, configured.home / TRAIL, Clock(identity.anchor))
-            room = assemble(journal, configured, link, wait=_wait)
-            read_clock(room, link)
             try:
-                return _check(room, configured)
+                return _look(journal, configured, link)
             finally:
-                if link.ends_with_us():
-                    stand_still(journal)
+                _deliver(journal, configured, credentials)
     finally:
         lock.release()
+
+
+def _look(journal: Journal, configured: HomeSettings, link: ExchangeLink) -> OnceReport:
+    room = assemble(journal, configured, link, wait=_wait)
+    read_clock(room, link)
+    try:
+        return _check(room, configured)
+    finally:
+        if link.ends_with_us():
+            stand_still(journal)
 
 
 def _reconcile(room: TradingRoom, interval: timedelta) -> None:
@@ -101,13 +116,15 @@ def _wait(seconds: float) -> bool:
     return False
 
 
-def _deliver(room: TradingRoom, configured: HomeSettings) -> None:
+def _deliver(journal: Journal, configured: HomeSettings, credentials: Path | None) -> None:
+    """Nothing that is wrong with it changes what the check found."""
     channels = open_channels(configured.settings, timeout_s=ALERTS_S - 0.5)
     notifiers = (LogNotifier(), *channels.notifiers)
-    couriers = [Courier(room.journal, notifier, redact=channels.redact) for notifier in notifiers]
-    hand_over(room.journal, couriers, seconds=ALERTS_S)
+    anchor = anchor_of(journal, credentials)
+    couriers = [Courier(journal, notifier, anchor=anchor, redact=channels.redact) for notifier in notifiers]
+    hand_over(journal, couriers, seconds=ALERTS_S)
     try:
-        settle(room.journal, [courier.channel for courier in couriers])
+        settle(journal, [courier.channel for courier in couriers])
     except sqlite3.Error as error:
         _log.error("delivered alerts could not be recorded: error=%s", error)
 
@@ -137,7 +154,6 @@ def _check(room: TradingRoom, configured: HomeSettings) -> OnceReport:
 
     JobBook(room.journal, redact=redactor_of(configured.settings)).run(Job(jobs.SIGNAL_CHECK, body, every_run=True))
     disk.look()
-    _deliver(room, configured)
     if problems:
         raise problems[0]
     with room.journal.read() as connection:
