@@ -317,3 +317,11 @@ def test_a_damaged_ledger(bot: BotHome, words: tuple[str, ...], damage: Callable
 
     assert answer.code == code
     assert path.read_bytes() == damaged
+
+
+def test_a_reason_typed_on_another_terminal(bot: BotHome) -> None:
+    """Bytes that are no UTF-8 do not keep the switch from being thrown."""
+    answer = bot.ask("killswitch", "activate", "--reason", b"caf\xe9 ferm\xe9".decode("utf-8", "surrogateescape"))
+
+    assert answer.code == 0
+    assert trail(bot)[-1]["reason"] == "caf\ufffd ferm\ufffd"

@@ -9,6 +9,7 @@ from pathlib import Path
 from thunes_cli.cli.completion_bash import bash_script
 from thunes_cli.cli.completion_fish import fish_script
 from thunes_cli.cli.completion_zsh import zsh_script
+from thunes_cli.cli.man_page import man_page
 from thunes_cli.cli.reference import commands_page, error_classes, exit_codes_page, readme_with_table
 from thunes_cli.cli.shape import read_tree
 from thunes_cli.cli.table import COMMANDS, Entry
@@ -27,6 +28,7 @@ def generated(entries: Sequence[Entry] = COMMANDS) -> dict[str, str]:
         "completions/_thunes": zsh_script(shapes),
         "completions/thunes.fish": fish_script(shapes),
         "docs/commands.md": commands_page(shapes),
+        "docs/thunes.1": man_page(shapes),
         "docs/exit-codes.md": exit_codes_page(error_classes()),
         "docs/settings.md": settings_markdown(),
         ".env.example": env_example(),

@@ -50,7 +50,7 @@ class Invocation:
         if not gc.isenabled():  # main() switched it off
             gc.freeze()  # what importing made stays: no later search has to look at it
             gc.enable()
-        return spec.function(self.call, **values)
+        return spec.function(self.call, **{name: _as_text(value) for name, value in values.items()})
 
     def home(self, option: str | None) -> Path | None:
         """Where the home is, for reporting: None when even that cannot be found out."""
@@ -60,6 +60,11 @@ class Invocation:
             return find_home(option, self.environ)
         except ThunesError:
             return None
+
+
+def _as_text(value: Any) -> Any:
+    """Typed text without bytes that are no UTF-8 (another terminal's ``é``): ledger and JSON could not hold them."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if type(value) is str else value
 
 
 class Answer(NamedTuple):
