@@ -3,6 +3,12 @@
 #
 #   make demo            trade a simulated market (ARGS="--duration 60")
 #   make test            the test suite (ARGS="-k ledger")
+#   make test-long       the long matrices too
+#   make check           linters, types, import rules, generated files
+#   make bench           figures, each next to a reference of the same run
+#   make coverage        the test suite, with the lines and branches nothing ran
+#   make dist            wheel and source archive, installed and run in a clean environment
+#   make advisories      known vulnerabilities of what constraints.txt pins (asks the package index)
 #   PYTHON=python3.13    the interpreter .venv is made with
 
 SHELL := /bin/sh
@@ -21,11 +27,10 @@ ifneq ($(STALE),)
 $(shell rm -f $(STAMP))
 endif
 
-.PHONY: help demo test test-long check generate bench clean
+.PHONY: help demo test test-long check generate bench coverage dist advisories clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'targets: demo test test-long check generate bench clean'
 
 demo: $(STAMP)
 	@$(DEMO) $(ARGS)
@@ -49,6 +54,22 @@ generate: $(STAMP)
 
 bench: $(STAMP)
 	@$(RUN) -m benchmarks $(ARGS)
+
+coverage: $(STAMP)
+	@$(RUN) -m pytest -n 4 -m "not long" --cov=thunes_cli --cov-branch --cov-report=term-missing:skip-covered $(ARGS)
+
+# The wheel brings its manual page and its completions along; what it depends on is pinned here as everywhere.
+dist: $(STAMP)
+	rm -rf dist build
+	$(RUN) -m build -q --outdir dist .
+	$(RUN) -m venv build/clean
+	build/clean/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt dist/thunes-*.whl
+	cd build && clean/bin/thunes demo --duration 15 --home demo && clean/bin/thunes --home demo audit validate --deep
+
+advisories: $(STAMP)
+	@test -x build/advisories/bin/pip-audit || { \
+	  $(RUN) -m venv build/advisories && build/advisories/bin/python -m pip install -q pip-audit; }
+	build/advisories/bin/pip-audit -r constraints.txt --no-deps --disable-pip
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
