@@ -82,7 +82,7 @@ def test_a_switch_that_is_thrown_a_thousand_times_is_five_messages(
 def test_a_storm_of_many_kinds_is_paced_as_one(
     journal: Journal, time: ManualTime, telegram: FakeTelegram, minutes: int
 ) -> None:
-    """Six kinds, good news and bad: five messages, and one more when the kinds did not begin together."""
+    """Six kinds at once, good news and bad, again and again for ten minutes: nine messages, not eighteen."""
     courier, dice = courier_to(telegram, journal), Random(minutes)
     kinds = ("breaker", "job_failed", "order_unresolved", "feed", "disk_low", "trail")
     for number in range(ALERTS):
@@ -91,13 +91,13 @@ def test_a_storm_of_many_kinds_is_paced_as_one(
         time.pass_by(timedelta(minutes=minutes / ALERTS))
         if number % 10 == 0:
             courier.deliver()
-    for _ in range(30):
+    for _ in range(75):
         time.pass_by(timedelta(minutes=1))
         courier.deliver()
     settle(journal, [courier.channel])
 
     assert rows(journal, "SELECT 1 FROM alerts WHERE state = 'pending'") == []
-    assert len(telegram.taken) <= 6
+    assert len(telegram.taken) <= 9
 
 
 def test_something_critical_is_heard_in_any_storm(journal: Journal, time: ManualTime, telegram: FakeTelegram) -> None:

@@ -1,8 +1,8 @@
 """Which alerts go out now, on a channel that a person reads: pure.
 
-Of a kind three messages go out as they come; then there is a pause, and what came meanwhile is one message. A storm of
-many kinds is paced as one, but for what is critical. So a storm of any size is a handful of messages, and the next kind
-is heard at once all the same. Network time throughout.
+Of a kind three messages go out as they come; then there is a pause, and what came meanwhile is one message. After six
+of any kinds there is a pause too, but not for what is critical or not heard of lately. So a storm of any size is a
+handful of messages, and the next kind is heard at once all the same. Network time throughout.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BURST = 3
 PAUSES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
 LONGEST_CRITICAL_PAUSE = timedelta(minutes=10)
 GATHERING = timedelta(seconds=2)  # what comes together goes out together; what is critical goes at once
-STORM = timedelta(minutes=10)  # three messages within it, of whatever kinds, are one
+STORM, STORM_BURST = timedelta(minutes=10), 6  # so many messages within it, of whatever kinds: then there are pauses
 
 
 def due(
@@ -72,11 +72,10 @@ def _ready(
     own = recent.get(backlog.kind, ())
     if not may_go(own, severity=backlog.severity, wall=wall):
         return False
-    fresh = not any(timedelta(0) <= wall - moment < STORM for moment in own)
-    if fresh or backlog.severity is Severity.CRITICAL:
-        return True
     lately = [moment for moment in everything if timedelta(0) <= wall - moment < STORM]
-    return may_go(lately, severity=backlog.severity, wall=wall)
+    if backlog.severity is Severity.CRITICAL or len(lately) < STORM_BURST or not set(own) & set(lately):
+        return True
+    return wall - lately[-1] >= PAUSES[min(len(lately) - STORM_BURST, 1)]
 
 
 def may_go(sent: Sequence[datetime], *, severity: Severity, wall: datetime) -> bool:

@@ -35,6 +35,7 @@ from thunes_cli.daemon.jobs import Job, JobBook
 from thunes_cli.daemon.lock import ONCE, DaemonLock
 from thunes_cli.daemon.records import redactor_of
 from thunes_cli.daemon.start import read_clock, stand_still
+from thunes_cli.daemon.telling import tell_trail
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.controls import read_kill_switch
 from thunes_cli.ledger.identity import read_identity
@@ -154,6 +155,7 @@ def _check(room: TradingRoom, configured: HomeSettings) -> OnceReport:
 
     JobBook(room.journal, redact=redactor_of(configured.settings)).run(Job(jobs.SIGNAL_CHECK, body, every_run=True))
     disk.look()
+    tell_trail(room.journal)
     if problems:
         raise problems[0]
     with room.journal.read() as connection:

@@ -87,9 +87,10 @@ def _tell_bad_trail(change: Change, key: str, what: str) -> None:
     if key == _CHANGED:
         text = f"The audit trail was changed from outside: {what}. Entries are stopped. Next: thunes audit validate"
     else:
+        waiting = _count(outbox_size(change.connection), "record")
         text = (
-            f"The audit trail cannot be written: {what}. {_count(outbox_size(change.connection), 'record')} wait in the"
-            " ledger; entries are stopped, exits go on. Next: thunes status"
+            f"The audit trail cannot be written: {what}. Not in it yet, but in the ledger: {waiting}. Entries are"
+            " stopped, exits go on. Next: thunes status"
         )
     raise_alert(
         change.connection,

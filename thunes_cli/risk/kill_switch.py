@@ -15,7 +15,7 @@ from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change
 from thunes_cli.audit.record import Fact
 from thunes_cli.clock import to_text, utc_midnight
-from thunes_cli.ledger import alerts, controls, fills, positions
+from thunes_cli.ledger import alerts, controls, fills
 from thunes_cli.ledger.alert_kinds import Kind
 from thunes_cli.ledger.view_kill_switch import read_standing
 from thunes_cli.model import plain
@@ -91,7 +91,7 @@ def activate(change: Change, *, reason: str, actor: str, facts: Mapping[str, Fac
     _write_down(change, Event.KILL_SWITCH_ACTIVATED, controls.ACTIVE, reason=reason, actor=actor, facts=facts or {})
     counted = plain(counted_result(change.connection, change.at))
     text = (
-        f"Kill switch activated by {actor}: {reason}. Counted result of today {counted}, {_held(change)}. Entries are"
+        f"Kill switch activated by {actor}: {reason}. Result of today {counted}, as far as it counts. Entries are"
         " stopped, exits go on. Next: thunes killswitch status"
     )
     _alert(change, text, alerts.Severity.CRITICAL)
@@ -141,11 +141,6 @@ def _write_down(
         at_wall=change.at_wall,
         facts={key: _json(value) for key, value in facts.items()},
     )
-
-
-def _held(change: Change) -> str:
-    held = len(positions.open_positions(change.connection))
-    return f"{held} open position{'' if held == 1 else 's'}"
 
 
 def _json(value: Fact) -> str | int | bool | None:
