@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessIdentity:
+class ProcessIdentity(NamedTuple):
     """``started`` is the kernel's start tick (field 22 of /proc/PID/stat); equal only for the same process."""
 
     pid: int

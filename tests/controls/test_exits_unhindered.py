@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -197,7 +197,7 @@ def test_only_the_wire_holds_an_exit_back_and_the_wish_stays(held_by: str, tmp_p
     with journal.change() as change:
         breakers.save_state(change.connection, breakers.REST, breakers.BreakerState.CLOSED)
         change.connection.execute("DELETE FROM ban")
-        bans.save_usage(change.connection, replace(usage, order_count_10s=0))
+        bans.save_usage(change.connection, usage._replace(order_count_10s=0))
     room.engine.stop_check()
 
     assert [position.status for position in room.positions()] == [PositionStatus.CLOSED]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -187,7 +186,7 @@ def test_the_exchanges_count_of_orders(
     """An order that would only be refused, and bring a ban with it, is not sent; the window is ten seconds long."""
     usage = RateUsage(NOON, order_count_10s=count, order_limit_10s=50, order_count_1d=10**6, order_limit_1d=160_000)
     with journal.change() as change:
-        bans.save_usage(change.connection, replace(usage, orders_at_wall=NOON))
+        bans.save_usage(change.connection, usage._replace(orders_at_wall=NOON))
 
     now.tick(seconds_later)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from thunes_cli.errors import ExitCode, ThunesError
 
@@ -19,8 +19,7 @@ class Status(enum.StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong: a stable code, a line for people, what to type next."""
 
     code: str
@@ -28,8 +27,7 @@ class Problem:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """Rows for people: rich on a terminal, aligned text in a pipe."""
 
     columns: tuple[str, ...]

@@ -6,9 +6,8 @@ import io
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 
 def _is_tty(stream: TextIO) -> bool:
@@ -18,8 +17,7 @@ def _is_tty(stream: TextIO) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Streams:
+class Streams(NamedTuple):
     """Standard streams; ``colour`` says whether stdout may carry it (a terminal, no ``NO_COLOR``, not dumb)."""
 
     stdin: TextIO

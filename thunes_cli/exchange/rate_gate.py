@@ -14,7 +14,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from thunes_cli.audit.events import Event
@@ -189,9 +188,9 @@ class RateGate:
         with self._lock:
             usage = self._usage
             if weight is not None:
-                usage = replace(usage, used_weight_1m=weight, at_wall=wall)
+                usage = usage._replace(used_weight_1m=weight, at_wall=wall)
             if orders_10s is not None or orders_1d is not None:
-                usage = replace(usage, order_count_10s=orders_10s, order_count_1d=orders_1d, orders_at_wall=wall)
+                usage = usage._replace(order_count_10s=orders_10s, order_count_1d=orders_1d, orders_at_wall=wall)
             self._dirty = self._dirty or usage != self._usage
             self._usage = usage
 
@@ -199,8 +198,7 @@ class RateGate:
         """What exchangeInfo allows; what it does not tell stays as it was."""
         with self._lock:
             old = self._usage
-            self._usage = replace(
-                old,
+            self._usage = old._replace(
                 limit_1m=limits.weight_1m or old.limit_1m,
                 order_limit_10s=limits.orders_10s or old.order_limit_10s,
                 order_limit_1d=limits.orders_1d or old.order_limit_1d,

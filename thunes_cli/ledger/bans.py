@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -13,8 +12,7 @@ MINUTE, TEN_SECONDS = timedelta(minutes=1), timedelta(seconds=10)
 CONTROL = "rate_gate"  # its name in the history of controls
 
 
-@dataclass(frozen=True, slots=True)
-class Ban:
+class Ban(NamedTuple):
     """Silence until then: ``until_mono`` counts within the boot ``boot_id``, ``until_wall`` after a reboot.
 
     ``status`` is the HTTP status that ordered it, ``consecutive`` how many bans came without a good answer between,
@@ -45,8 +43,7 @@ class RateLimits(NamedTuple):
     orders_1d: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class RateUsage:
+class RateUsage(NamedTuple):
     """What the exchange said last of its limits and how much of them is used; None where it said nothing.
 
     Weight was read at ``at_wall``, order counts at ``orders_at_wall``. The exchange's windows are fixed: minutes begin

@@ -10,9 +10,8 @@ import enum
 import sqlite3
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from thunes_cli.clock import from_text, to_text
 from thunes_cli.ledger.controls import Transition, read_transitions
@@ -31,8 +30,7 @@ class BreakerState(enum.StrEnum):
     HALF_OPEN = "half-open"
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerLimits:
+class BreakerLimits(NamedTuple):
     """Opens at ``fail_max`` failures within ``window_s`` seconds and stays open for ``reset_s`` (network time)."""
 
     fail_max: int = 5
@@ -50,16 +48,14 @@ def recorded_limits(limits: Mapping[str, Any]) -> BreakerLimits:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeLease:
+class ProbeLease(NamedTuple):
     """The one process that may try a half-open breaker, and until when (wall)."""
 
     owner: ProcessIdentity
     until_wall: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerRow:
+class BreakerRow(NamedTuple):
     """The stored state. ``opened_*`` keep the last opening even after it closed: they tell one opening from the next.
 
     ``cause`` is why it opened last.
@@ -84,8 +80,7 @@ class BreakerRow:
         return min(max(left, 0.0), reset_s)  # a clock set back must not lengthen it
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerStatus:
+class BreakerStatus(NamedTuple):
     """What ``breaker status`` shows. An open breaker whose time is over is half-open: the next call is the probe."""
 
     name: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -16,8 +15,7 @@ KEY_REJECTED = "key_rejected"  # a condition that lasts: the exchange refuses ou
 ACTIVE, INACTIVE = "active", "inactive"
 
 
-@dataclass(frozen=True, slots=True)
-class KillSwitch:
+class KillSwitch(NamedTuple):
     """``rearmed_after_fill``/``rearmed_at``: only fills booked after that row count again (a deactivation re-arms)."""
 
     active: bool
@@ -133,8 +131,7 @@ def key_is_rejected(connection: sqlite3.Connection) -> bool:
     return row is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Freeze:
+class Freeze(NamedTuple):
     """A symbol that takes no entries until somebody looks."""
 
     symbol: str

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from thunes_cli.clock import from_text, to_text
 from thunes_cli.model import Mode
 from thunes_cli.process import ProcessIdentity
 
 
-@dataclass(frozen=True, slots=True)
-class DaemonRow:
+class DaemonRow(NamedTuple):
     """The last daemon of this home; it runs when ``process`` is alive."""
 
     process: ProcessIdentity
@@ -68,8 +67,7 @@ def save_clean_stop(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE daemon SET stopped_cleanly = 1")
 
 
-@dataclass(frozen=True, slots=True)
-class JobRow:
+class JobRow(NamedTuple):
     """The last run of a job; times are market times."""
 
     job: str

@@ -7,7 +7,6 @@ Besides trades there are rows for coins that the operator's word moved between u
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -16,8 +15,7 @@ from thunes_cli.clock import from_text, to_text
 from thunes_cli.model import Fill, FillSource, Order, Side, Trade, plain
 
 
-@dataclass(frozen=True, slots=True)
-class FeeValue:
+class FeeValue(NamedTuple):
     """A fee valued in the quote asset. ``how``: exact (quote or base), market, last_known or unknown (then zero)."""
 
     quote: Decimal

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from thunes_cli.clock import Anchor, from_text, to_text
 from thunes_cli.model import ClientOrderId, Environment, Side
@@ -25,8 +25,7 @@ def draw(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
-@dataclass(frozen=True, slots=True)
-class ClientIdParts:
+class ClientIdParts(NamedTuple):
     """What a client order id of any THUNES home says about its origin."""
 
     instance: str
@@ -44,8 +43,7 @@ def parse_client_order_id(text: str) -> ClientIdParts | None:
     return ClientIdParts(instance, epoch, Side.BUY if side == "B" else Side.SELL, int(number))
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """The one row of ``identity``; ``uid`` is None until the first contact with the exchange."""
 
     environment: Environment

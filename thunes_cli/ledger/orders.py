@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from thunes_cli.clock import from_text, to_ms, to_text
 from thunes_cli.model import LIVE_STATES, ClientOrderId, Order, OrderState, Side, SignalId, plain
@@ -17,8 +17,7 @@ _LIVE_SQL = "('INTENT', 'SENT', 'UNKNOWN', 'ACKED')"
 assert set(_LIVE_SQL.strip("()").replace("'", "").split(", ")) == LIVE_STATES
 
 
-@dataclass(frozen=True, slots=True)
-class NewOrder:
+class NewOrder(NamedTuple):
     """What an INTENT row says; ``requested_base`` for a SELL, ``requested_quote`` for a BUY."""
 
     client_order_id: ClientOrderId
@@ -37,8 +36,7 @@ class NewOrder:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(NamedTuple):
     """When and by whom an order was sent, and what asking for it has shown so far."""
 
     order: Order

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """``seq``/``hash``: the newest record made. ``durable_*``: the newest one known to be in the file.
 
     ``durable_length`` is the length in bytes, up to there, of the file that is ``segment``; ``durable_last_bytes`` the
@@ -27,8 +26,7 @@ class Head:
     signer: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """A committed record that waits for the file."""
 
     seq: int

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from thunes_cli.clock import from_text, to_text
 from thunes_cli.model import ExitReason, Order, Position, PositionStatus, plain
 
 
-@dataclass(frozen=True, slots=True)
-class DustMove:
+class DustMove(NamedTuple):
     """A remainder too small to sell. ``quantity`` > 0 left its position for the dust account, < 0 came back."""
 
     position_id: int
