@@ -9,7 +9,7 @@ from frame import invoke, on_terminal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thunes_cli.cli.render import plain_table, visible
+from thunes_cli.cli.plain_text import plain_table, visible
 from thunes_cli.cli.result import Table
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")

@@ -94,7 +94,6 @@ def couriers_of(call: Call, journal: Journal, channels: Channels) -> list[Courie
     """Who delivers on these channels; the trail's checkpoint goes with what matters most."""
     from thunes_cli.alerts.outbox import Courier
     from thunes_cli.alerts.witness import anchor_of
-    from thunes_cli.cli.audit_checkpoint import credentials_of
 
-    anchor = anchor_of(journal, credentials_of(call))
+    anchor = anchor_of(journal, call.credentials)
     return [Courier(journal, notifier, anchor=anchor, redact=channels.redact) for notifier in channels.notifiers]

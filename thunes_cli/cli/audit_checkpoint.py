@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,7 +47,7 @@ def audit_checkpoint(
     from thunes_cli.ledger.segments import read_checkpoint
 
     with home_journal(call) as journal:
-        notary = Notary(journal, credentials=credentials_of(call))
+        notary = Notary(journal, credentials=call.credentials)
         if public_key:
             return _keys(notary)
         made = notary.checkpoint()
@@ -59,12 +58,6 @@ def audit_checkpoint(
         text=_text(newest, changed=made is not None),
         changed=made is not None,
     )
-
-
-def credentials_of(call: Call) -> Path | None:
-    """Where systemd puts its credentials."""
-    directory = call.environ.get("CREDENTIALS_DIRECTORY")
-    return Path(directory) if directory else None
 
 
 def checkpoint_data(row: CheckpointRow) -> dict[str, Any]:

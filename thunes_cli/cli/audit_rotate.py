@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from thunes_cli.audit.segments import closed_segments
-from thunes_cli.cli.audit_checkpoint import credentials_of
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.figures import count
@@ -77,7 +76,7 @@ def audit_rotate(
             plan = [] if why is None else [f"close segment {segment.number}, {segment.length} bytes ({why})"]
             return Result(data={"plan": plan}, text=tuple(plan) or ("nothing to do",))
         if why is not None:
-            Notary(journal, credentials=credentials_of(call)).rotate(why=why, **read_actor(call).facts)
+            Notary(journal, credentials=call.credentials).rotate(why=why, **read_actor(call).facts)
         return _result(call, changed=why is not None)
 
 

@@ -13,7 +13,7 @@ from thunes_cli.cli.audit_source import TrailSource, trail_source
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.durations import parse_since
-from thunes_cli.cli.render import visible
+from thunes_cli.cli.plain_text import visible
 from thunes_cli.cli.result import Result
 from thunes_cli.errors import Unavailable
 

@@ -36,6 +36,12 @@ class Call:
         named = self.environ.get("THUNES_ENV_FILE")
         return Path(named) if named else None
 
+    @property
+    def credentials(self) -> Path | None:
+        """Where systemd puts its credentials."""
+        directory = self.environ.get("CREDENTIALS_DIRECTORY")
+        return Path(directory) if directory else None
+
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask y/N before a mild change; see :mod:`thunes_cli.cli.confirm`."""
         from thunes_cli.cli.confirm import confirm

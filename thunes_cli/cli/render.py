@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from thunes_cli import __version__
+from thunes_cli.cli.plain_text import plain_table, visible
 from thunes_cli.cli.result import Problem, Result, Status, Table
 from thunes_cli.cli.stamp import Stamp
 from thunes_cli.cli.streams import Streams
 from thunes_cli.clock import to_text
 
 SCHEMA = "thunes.result/1"
-_NUMERIC = frozenset("0123456789+-−.,% ")
 
 
 def envelope(result: Result, *, command: str, stamp: Stamp) -> dict[str, Any]:
@@ -48,13 +48,6 @@ def _plain_value(value: object) -> str:
 def write_json(document: dict[str, Any], stdout: TextIO) -> None:
     """One document and a newline; ASCII, so that no locale can spoil it."""
     stdout.write(json.dumps(document, default=_plain_value, allow_nan=False) + "\n")
-
-
-def visible(text: str, *, keep: str = "") -> str:
-    """Text from outside with control characters shown, not obeyed: an exchange's answer must not steer a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(ch if ch.isprintable() or ch in keep else ch.encode("unicode_escape").decode("ascii") for ch in text)
 
 
 def banner(stamp: Stamp, home: Path) -> str:
@@ -100,29 +93,3 @@ def _write_block(block: str | Table, streams: Streams) -> None:
         write_rich_table(block, streams)
     else:
         streams.stdout.write(plain_table(block))
-
-
-def numeric_columns(table: Table) -> set[int]:
-    """Columns that hold numbers only: they are aligned to the right."""
-    return {
-        index
-        for index in range(len(table.columns))
-        if any(row[index] for row in table.rows) and all(_NUMERIC.issuperset(row[index]) for row in table.rows)
-    }
-
-
-def plain_table(table: Table) -> str:
-    """Aligned columns, two spaces apart, never wrapped or cut: for pipes and files."""
-    rows = [table.columns, *(tuple(visible(cell) for cell in row) for row in table.rows)]
-    widths = [max(len(row[index]) for row in rows) for index in range(len(table.columns))]
-    right = numeric_columns(table)
-    lines = [table.title] if table.title else []
-    for row in rows:
-        cells = [
-            cell.rjust(width) if index in right else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    if not table.rows:
-        lines.append("(none)")
-    return "\n".join(lines) + "\n"

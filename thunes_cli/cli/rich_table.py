@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from thunes_cli.cli.render import numeric_columns, visible
+from thunes_cli.cli.plain_text import numeric_columns, visible
 from thunes_cli.cli.result import Table
 from thunes_cli.cli.streams import Streams
 

@@ -117,14 +117,13 @@ def parse_speed(text: str | None) -> Decimal | None:
 
 def run_and_report(call: Call, configured: HomeSettings, open_link: Any, *, duration_s: float | None) -> Result:
     """Run the daemon with its log on stderr; the answer comes when it has ended."""
-    from thunes_cli.cli.audit_checkpoint import credentials_of
     from thunes_cli.daemon.loop import RunRequest, run_daemon
     from thunes_cli.daemon.signals import StopRequest, signals_asking
 
     request = RunRequest(
         duration_s=duration_s,
         notify_socket=call.environ.get("NOTIFY_SOCKET"),
-        credentials=credentials_of(call),
+        credentials=call.credentials,
     )
     with _logging(call, configured), StopRequest() as stop, signals_asking(stop):
         report = run_daemon(configured, open_link, stop, request)
@@ -172,14 +171,13 @@ def secrets_of(settings: Any) -> list[Any]:
 
 
 def _once(call: Call, configured: HomeSettings, open_link: Any) -> Result:
-    from thunes_cli.cli.audit_checkpoint import credentials_of
     from thunes_cli.daemon.lock import ONCE
     from thunes_cli.daemon.once import run_once
     from thunes_cli.daemon.signals import StopRequest, signals_asking
 
     try:
         with _logging(call, configured), StopRequest() as stop, signals_asking(stop, insisting=KeyboardInterrupt):
-            report = run_once(configured, open_link, credentials=credentials_of(call))
+            report = run_once(configured, open_link, credentials=call.credentials)
     except Locked as error:
         if error.facts.get("command") != f"thunes {ONCE}":
             raise

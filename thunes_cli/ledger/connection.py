@@ -13,10 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from thunes_cli.errors import HomeMissing, LedgerCorrupt, LedgerMissing, LedgerTooNew, Unavailable
+from thunes_cli.ledger.pragmas import APPLICATION_ID, SCHEMA_VERSION, configure
 from thunes_cli.ledger.reserve import free_reserve, is_full
 
-APPLICATION_ID = 0x54484E53  # "THNS": file(1) and we recognise our own
-SCHEMA_VERSION = 1
 BUSY_SECONDS = 10.0
 
 
@@ -101,13 +100,6 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def configure(connection: sqlite3.Connection) -> None:
-    """The settings every writer uses: nothing acknowledged is lost, not even with the power."""
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
 
 
 class Ledger:

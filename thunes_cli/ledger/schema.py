@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from thunes_cli.clock import to_text
-from thunes_cli.ledger.connection import APPLICATION_ID, SCHEMA_VERSION, configure
+from thunes_cli.ledger.pragmas import APPLICATION_ID, SCHEMA_VERSION, configure
 from thunes_cli.ledger.tables import VERSION_1
 
 migrations = Migrations("thunes")
