@@ -29,9 +29,10 @@ class FakeTelegram:
     """Serves until :meth:`close`. ``script`` holds what the next sendMessage calls do; then all do ``usual``.
 
     ``ok`` · ``slow`` (a third of a second) · ``hang`` (until it is closed) · ``cut`` (taken, no answer) ·
-    ``cut_before`` · ``drip`` (an answer that never ends) · ``flood N`` (429) · ``flood_untold`` · ``token`` (401) ·
-    ``chat`` (400) · ``blocked`` (403) · ``moved N`` · ``refuse`` (400 of the text) · ``garbage`` · ``list`` ·
-    ``html`` · ``broken`` (502 with JSON) · ``empty`` · ``not_ok`` (200 that says no) · ``nonsense`` (400, no reason).
+    ``swallow`` (taken, and hangs) · ``cut_before`` · ``drip`` (an answer that never ends) · ``flood N`` (429) ·
+    ``flood_untold`` · ``token`` (401) · ``chat`` (400) · ``blocked`` (403) · ``moved N`` · ``refuse`` (400 of the
+    text) · ``garbage`` · ``list`` · ``html`` · ``broken`` (502 with JSON) · ``empty`` · ``not_ok`` (200 that says no) ·
+    ``nonsense`` (400, no reason).
     """
 
     usual: str = "ok"
@@ -96,7 +97,6 @@ class FakeTelegram:
             "list": lambda: (200, [1, 2]),
             "html": lambda: (403, b"<html>Blocked by your provider</html>"),
             "not_ok": lambda: (200, {"ok": False, "description": "something odd"}),
-            "flood_long": lambda: (429, _error(429, "Too Many Requests", retry_after=86_400)),
             "nonsense": lambda: (400, _error(400, "Bad Request: nothing we know")),
             "broken": lambda: (502, _error(502, "Bad Gateway")),
             "empty": lambda: (200, b""),
@@ -115,7 +115,9 @@ class FakeTelegram:
         if len(text.encode("utf-16-le")) // 2 > 4096:
             return 400, _error(400, "Bad Request: message is too long")
         self.taken.append(Taken(time.monotonic(), str(payload["chat_id"]), text, silent))
-        return None if name == "cut" else (200, {"ok": True, "result": {"message_id": len(self.taken)}})
+        if name == "swallow":
+            self._over.wait(60)
+        return None if name in {"cut", "swallow"} else (200, {"ok": True, "result": {"message_id": len(self.taken)}})
 
 
 def _error(code: int, description: str, **parameters: int) -> dict[str, Any]:

@@ -41,8 +41,8 @@ def test_the_defaults_fit_together() -> None:
             {**LIVE, "binance_api_key": KEY, "binance_api_secret": KEY, "binance_private_key_file": "/k.pem"},
             "BINANCE_PRIVATE_KEY_FILE: give either this (Ed25519) or BINANCE_API_SECRET (HMAC), not both",
         ),
-        ({"telegram_bot_token": KEY}, "TELEGRAM_BOT_TOKEN: needs TELEGRAM_CHAT_ID beside it, or no alert would arrive"),
-        ({"telegram_chat_id": "1"}, "TELEGRAM_CHAT_ID: needs TELEGRAM_BOT_TOKEN beside it, or no alert would arrive"),
+        ({"telegram_bot_token": KEY}, "TELEGRAM_CHAT_ID: is not set, but TELEGRAM_BOT_TOKEN is: no alert would arrive"),
+        ({"telegram_chat_id": "1"}, "TELEGRAM_BOT_TOKEN: is not set, but TELEGRAM_CHAT_ID is: no alert would arrive"),
     ],
 )
 def test_contradictions_are_named(given: dict[str, object], problem: str) -> None:

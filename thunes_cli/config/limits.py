@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from thunes_cli.config.faults import Fault
@@ -68,7 +69,9 @@ def _check_alerts(settings: Settings) -> Iterator[Fault]:
         given, missing = ("TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID")
         if settings.telegram_bot_token is None:
             given, missing = missing, given
-        yield _fault(settings, (given,), f"needs {missing} beside it, or no alert would arrive")
+        # The one that is given is sound, and must not fall back to nothing with the fault.
+        fault = _fault(settings, (given,), f"is not set, but {given} is: no alert would arrive")
+        yield replace(fault, settings=(missing,))
 
 
 def _check_addresses(settings: Settings) -> Iterator[Fault]:
