@@ -15,6 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from result_schemas import demand_the_promised_form
+
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
 from thunes_cli.cli.app import run
@@ -57,11 +59,12 @@ class Answer:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The JSON document; there must be exactly one."""
+        """The JSON document; there must be exactly one, of the promised form."""
         assert self.out.count("\n") == 1
         document = json.loads(self.out)
         assert isinstance(document, dict)
         assert document["exit_code"] == self.code
+        demand_the_promised_form(document)
         return document
 
     @property
