@@ -66,9 +66,9 @@ def test_files_that_others_can_read_fail(name: str, home: Path, check: Any) -> N
     assert checks["files"]["hint"] == f"chmod 600 {home / name}"
 
 
-@pytest.mark.parametrize(("mode", "status", "code"), [(0o755, "warn", 0), (0o770, "fail", 3)])
+@pytest.mark.parametrize(("mode", "status", "code"), [(0o750, "warn", 0), (0o770, "fail", 3)])
 def test_a_home_that_others_can_enter(mode: int, status: str, code: int, home: Path, check: Any) -> None:
-    """To look is a warning, to change a failure."""
+    """To look is a warning, to change a failure; one that everybody can read is no place for a `.env`."""
     home.chmod(mode)
 
     assert check(expect=code)["home"]["status"] == status

@@ -11,7 +11,7 @@ import pytest
 
 from thunes_cli.cli.app import run
 from thunes_cli.config.secrets import Secret
-from thunes_cli.config.settings import NAMES, SECRETS
+from thunes_cli.config.settings import NAMES, PRIVATE_KEYS, SECRETS
 
 CANARY = "https://canary.example/7f3a"  # good for every secret, addresses included
 
@@ -52,14 +52,16 @@ def test_secrets_are_masked_and_fingerprinted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Neither document nor table shows one."""
-    environ = dict.fromkeys(SECRETS, CANARY) | {"TELEGRAM_CHAT_ID": "1"}
+    pem = f"-----BEGIN PRIVATE KEY-----\n{'canary'}\n-----END PRIVATE KEY-----\n"
+    environ = dict.fromkeys(SECRETS, CANARY) | dict.fromkeys(PRIVATE_KEYS, pem) | {"TELEGRAM_CHAT_ID": "1"}
 
     code = run(["--home", str(home), *(["--json"] if as_json else []), "config", "show"], environ=environ)
 
     shown = capsys.readouterr()
     assert code == 0
     assert "canary" not in shown.out + shown.err
-    assert shown.out.count(Secret(CANARY).fingerprint()) == len(SECRETS)
+    assert shown.out.count(Secret(CANARY).fingerprint()) == len(SECRETS - PRIVATE_KEYS)
+    assert shown.out.count(Secret(pem).fingerprint()) == len(PRIVATE_KEYS)
 
 
 def test_the_table_has_one_line_a_setting(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,8 @@ from thunes_cli.errors import ConfigError
 from thunes_cli.model import Environment
 
 EMBEDDED = "embedded exchange"
+SYSTEMD = "systemd credential"
+_READABLE, _WRITABLE = 0o077, 0o027
 _PREFIXES = {
     Environment.TESTNET: ("BINANCE_TESTNET_",),
     Environment.LIVE: ("BINANCE_",),
@@ -30,16 +32,25 @@ class CredentialsMissing(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A key and what signs with it: an HMAC secret or an Ed25519 private key, exactly one. ``source`` says whence."""
+    """A key and what signs with it, exactly one of three: an HMAC secret, a private key's file, a private key.
+
+    ``source`` says whence.
+    """
 
     api_key: Secret
     api_secret: Secret | None
     private_key_file: Path | None
     source: str
+    private_key: Secret | None = None
+
+    @property
+    def kind(self) -> str:
+        """What signs: ``HMAC``, or a private key (``Ed25519``, unless it is an old RSA one)."""
+        return "HMAC" if self.api_secret is not None else "Ed25519"
 
     def secrets(self) -> tuple[Secret, ...]:
         """What must never be written anywhere."""
-        return (self.api_key, self.api_secret) if self.api_secret is not None else (self.api_key,)
+        return tuple(each for each in (self.api_key, self.api_secret, self.private_key) if each is not None)
 
 
 def credentials(settings: Settings, *, embedded: Credentials | None = None) -> Credentials:
@@ -66,15 +77,21 @@ def _given(settings: Settings, prefix: str) -> Credentials | None:
     key: Secret | None = settings.value(f"{prefix}API_KEY")
     secret: Secret | None = settings.value(f"{prefix}API_SECRET")
     file: Path | None = settings.value(f"{prefix}PRIVATE_KEY_FILE")
-    if key is None or (secret is None and file is None):
+    inline: Secret | None = settings.value(f"{prefix}PRIVATE_KEY")
+    if key is None or (secret is None and file is None and inline is None):
         return None
     if file is not None:
-        check_private(file)
-    return Credentials(key, None if file else secret, file, settings.origin(f"{prefix}API_KEY"))
+        # systemd keeps what it hands out from everybody but the service, in its own way.
+        handed = settings.origin(f"{prefix}PRIVATE_KEY_FILE").startswith(SYSTEMD)
+        check_private(file, others=_WRITABLE if handed else _READABLE)
+    source = settings.origin(f"{prefix}API_KEY")
+    if file is not None or inline is not None:
+        secret = None
+    return Credentials(key, secret, file, source, None if file is not None else inline)
 
 
-def check_private(path: Path) -> None:
-    """Refuse a private key that is absent, somebody else's, or that others may read.
+def check_private(path: Path, *, others: int = _READABLE) -> None:
+    """Refuse a private key that is absent, somebody else's, or that ``others`` (mode bits) may read.
 
     Raises:
         ConfigError: says which, and what to type.
@@ -87,7 +104,7 @@ def check_private(path: Path) -> None:
         raise ConfigError(f"the private key {path} is not a file")
     if found.st_uid not in {os.geteuid(), 0}:
         raise ConfigError(f"the private key {path} belongs to another user")
-    if found.st_mode & 0o077:
+    if found.st_mode & others:
         mode = stat.S_IMODE(found.st_mode)
         raise ConfigError(
             f"the private key {path} can be read by others (mode {mode:04o})",

@@ -20,6 +20,7 @@ from thunes_cli.model import TIMEFRAMES, plain
 
 _ASCII_UPPER = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
 _FORBIDDEN_IN_SYMBOL = re.compile(r"[\s/,:;\"'\\]")
+_PEM = re.compile(r"-----BEGIN (?:RSA )?PRIVATE KEY-----\s[A-Za-z0-9+/=\s]+-----END (?:RSA )?PRIVATE KEY-----")
 _PRINTABLE = re.compile(r"[!-~]+")
 _ADDED_PATHS = ("/api", "/api/v1", "/api/v3", "/ws", "/stream", "/sapi", "/sapi/v1")
 _WS_API_PATH = "/ws-api/v3"
@@ -34,6 +35,16 @@ def _secret(value: Any) -> Secret:
     if not isinstance(value, str) or not _PRINTABLE.fullmatch(value):
         raise ValueError("must be one word of ASCII characters (was it pasted with something else?)")
     return Secret(value)
+
+
+def _pem(value: Any) -> Secret:
+    """A private key as stores keep it: PEM, its lines parted by line ends or by a backslash and an n."""
+    if isinstance(value, Secret):
+        return value
+    text = str(value).replace("\\n", "\n").strip()
+    if not _PEM.fullmatch(text):
+        raise ValueError("must be a private key in PEM, from -----BEGIN to -----END PRIVATE KEY-----")
+    return Secret(text + "\n")
 
 
 def upper_ascii(text: str) -> str:
@@ -194,6 +205,7 @@ def as_text(value: object) -> str:
 _masked = PlainSerializer(lambda _: MASK, when_used="unless-none")
 
 SecretText = Annotated[Secret, PlainValidator(_secret), _masked]
+SecretPem = Annotated[Secret, PlainValidator(_pem), _masked]
 SecretUrl = Annotated[Secret, PlainValidator(_web_secret), _masked]
 Symbol = Annotated[str, AfterValidator(_symbol)]
 Symbols = Annotated[tuple[str, ...], BeforeValidator(_symbols)]

@@ -55,13 +55,15 @@ def _check_keys(settings: Settings) -> Iterator[Fault]:
     if prefix is None:
         return
     key, secret, file = f"{prefix}API_KEY", f"{prefix}API_SECRET", f"{prefix}PRIVATE_KEY_FILE"
-    has_key, has_secret, has_file = (settings.value(name) is not None for name in (key, secret, file))
-    if has_secret and has_file:
-        yield _fault(settings, (file, secret), f"give either this (Ed25519) or {secret} (HMAC), not both")
-    if has_key and not has_secret and not has_file:
+    has_key = settings.value(key) is not None
+    signers = [name for name in (file, f"{prefix}PRIVATE_KEY", secret) if settings.value(name) is not None]
+    if len(signers) > 1:
+        kinds = "this (Ed25519) or {} (HMAC)" if signers[1] == secret else "this or {}"
+        yield _fault(settings, tuple(signers), f"give either {kinds.format(signers[1])}, not both")
+    if has_key and not signers:
         yield _fault(settings, (key,), f"needs {secret} or {file} beside it")
-    if (has_secret or has_file) and not has_key:
-        yield _fault(settings, (secret if has_secret else file,), f"needs {key} beside it")
+    if signers and not has_key:
+        yield _fault(settings, (signers[0],), f"needs {key} beside it")
 
 
 def _check_alerts(settings: Settings) -> Iterator[Fault]:

@@ -11,11 +11,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from thunes_cli.config.faults import Fault, SettingsInvalid
-from thunes_cli.config.layer import Entry, Place
+from thunes_cli.config.layer import Entry, Layer, Place
 from thunes_cli.config.limits import check_limits
-from thunes_cli.config.secrets import Secret
-from thunes_cli.config.settings import NAMES, SECRETS, Settings
-from thunes_cli.config.sources import SOURCES, Source
+from thunes_cli.config.secrets import Secret, redact_from_now_on
+from thunes_cli.config.settings import NAMES, PRIVATE_KEYS, SECRETS, Settings
+from thunes_cli.config.source import SecretStoreUnavailable, Source
+from thunes_cli.config.sources import sources_of
 from thunes_cli.model import Environment
 
 FALLBACK = "fallback"
@@ -54,7 +55,7 @@ def load_settings(
     env_file: Path | None = None,
     relaxed: bool = False,
     environment: Environment | None = None,
-    sources: Sequence[Source] = SOURCES,
+    sources: Sequence[Source] | None = None,
 ) -> Loaded:
     """The settings in force.
 
@@ -65,17 +66,20 @@ def load_settings(
         relaxed: for a start that may only sell what is held: a setting that is wrong falls back to its default and is
             returned as a problem; then ``MAX_POSITIONS`` is 0, so that no rule lets an entry through.
         environment: with ``relaxed``, the home's own, in case that setting is what cannot be read.
-        sources: where to look, first hit wins.
+        sources: where to look, first hit wins; None: everywhere there is (:mod:`thunes_cli.config.sources`).
 
     Raises:
         SettingsInvalid: with every problem there is; when relaxed, only if the exchange's address is wrong.
+        SecretStoreUnavailable: a store of secrets cannot be asked (13); when relaxed, that is a problem like another.
     """
-    layers = [source(Place(environ, home, env_file), NAMES) for source in sources]
+    found = sources if sources is not None else sources_of(Place(environ, home, env_file), NAMES)
+    layers = [_layer(source, relaxed=relaxed) for source in found]
     entries: dict[str, Entry] = {}
     for layer in layers:
         for name, entry in layer.entries.items():
             entries.setdefault(name, entry)
     settings, wrong = _build(entries)
+    redact_from_now_on(settings.all_secrets)
     suspects = {name for fault in wrong for name in fault.settings}
     together = [fault for fault in check_limits(settings) if not suspects.intersection(fault.settings)]
     faults = (*(fault for layer in layers for fault in layer.faults), *wrong, *together)
@@ -87,12 +91,21 @@ def load_settings(
     return Loaded(_fall_back(entries, without=suspects, environment=environment), faults)
 
 
+def _layer(source: Source, *, relaxed: bool) -> Layer:
+    try:
+        return source.read()
+    except SecretStoreUnavailable as error:
+        if not relaxed:
+            raise
+        return Layer(faults=(Fault((), error.message),))
+
+
 def _build(entries: Mapping[str, Entry]) -> tuple[Settings, list[Fault]]:
     """Settings of all entries that are valid by themselves, and what is wrong with the others."""
     faults = [
         Fault((name,), "holds a character that cannot be seen (was it pasted with something else?)", entry.origin)
         for name, entry in entries.items()
-        if name in NAMES and not entry.text.isprintable()
+        if name in NAMES and name not in PRIVATE_KEYS and not entry.text.isprintable()
     ]
     visible = _without(entries, faults)
     try:

@@ -16,9 +16,24 @@ from urllib.parse import quote, urlsplit
 MASK = "********"
 # What is secret by its look: a signature or key in a request's text, a bot's token in an address.
 _SIGNED = re.compile(r"((?:signature|apiKey|X-MBX-APIKEY)['\"]?\s*[=:]\s*['\"]?)[\w%+/=-]+", re.IGNORECASE)
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)|AGE-SECRET-KEY-[\w-]+", re.DOTALL
+)
 _BOT = re.compile(r"bot\d+:[\w-]+")
 _SHORTEST_PART = 8  # of an address; "hooks" or "v1" is no secret
 _SHORTEST_REDACTED = 4  # shorter ones would blank out half of every line
+
+
+_known: tuple[str, ...] = ()  # spellings of every secret this process read, longest first
+
+
+def redact_from_now_on(secrets: Iterable[Secret]) -> None:
+    """Have these taken out of whatever this process writes, wherever they came from; earlier ones stay redacted."""
+    global _known  # noqa: PLW0603 - one process, one log: a rotated key is read long after the log was opened
+    values = {secret.reveal() for secret in secrets}
+    found = {spelling for value in values if len(value) >= _SHORTEST_PART for spelling in spellings_of(value)}
+    if not found <= set(_known):
+        _known = tuple(sorted({*_known, *found}, key=len, reverse=True))
 
 
 class Secret:
@@ -70,7 +85,7 @@ def spellings_of(value: str) -> set[str]:
 
     An address is secret for what is in its path or query, and errors of HTTP libraries quote just that.
     """
-    parts = {value}
+    parts = {value, *(line for line in value.splitlines() if len(line) >= _SHORTEST_PART and "-----" not in line)}
     with contextlib.suppress(ValueError):  # no address after all
         address = urlsplit(value if "://" in value else "")
         pieces = (*address.path.split("/"), *address.query.split("&"), address.query, address.netloc.rpartition("@")[0])
@@ -83,7 +98,11 @@ def spellings_of(value: str) -> set[str]:
 
 
 def redact_by_look(text: str) -> str:
-    """``text`` without signatures, keys in request texts and bot tokens, whether we know them or not."""
+    """``text`` without signatures, keys in request texts, private keys and bot tokens, and without what we know."""
+    for spelling in _known:
+        if spelling in text:
+            text = text.replace(spelling, MASK)
+    text = _PRIVATE_KEY.sub(MASK, text)
     return _BOT.sub(f"bot{MASK}", _SIGNED.sub(rf"\1{MASK}", text))
 
 

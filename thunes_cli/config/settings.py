@@ -25,6 +25,7 @@ from thunes_cli.config.fields import (
     Listed,
     Lower,
     Seconds,
+    SecretPem,
     SecretText,
     SecretUrl,
     StrategyName,
@@ -90,12 +91,24 @@ class ExchangeSettings(_Chapter):
     binance_testnet_private_key_file: AbsolutePath | None = _setting(
         None, "Instead of the secret: the Ed25519 private key (PEM), readable by its owner only.", unit="path"
     )
+    binance_testnet_private_key: SecretPem | None = _setting(
+        None, "Instead of its file: the private key itself (PEM), for a store of secrets.", unit="secret"
+    )
+    binance_testnet_old_api_key: SecretText | None = _setting(
+        None, "Kept by `keys rotate` until `--confirm-old-deleted` proves it dead; signs nothing.", unit="secret"
+    )
     binance_api_key: SecretText | None = _setting(
         None, "API key of the live exchange (on `sim`: of a simulator served elsewhere).", unit="secret"
     )
     binance_api_secret: SecretText | None = _setting(None, "Its HMAC secret.", unit="secret")
     binance_private_key_file: AbsolutePath | None = _setting(
         None, "Instead of the secret: the Ed25519 private key (PEM), readable by its owner only.", unit="path"
+    )
+    binance_private_key: SecretPem | None = _setting(
+        None, "Instead of its file: the private key itself (PEM), for a store of secrets.", unit="secret"
+    )
+    binance_old_api_key: SecretText | None = _setting(
+        None, "Kept by `keys rotate` until `--confirm-old-deleted` proves it dead; signs nothing.", unit="secret"
     )
     binance_rest_url: HttpBase | None = _setting(
         None, "Instead of the environment's own REST address; `/api/v3` is added.", unit="address"
@@ -200,6 +213,31 @@ class UpkeepSettings(_Chapter):
     log_format: Annotated[Literal["text", "json"], Lower] = _setting("text", "How.")
 
 
+class StoreSettings(_Chapter):
+    """Stores of secrets"""
+
+    aws_secret_id: str | None = _setting(
+        None, "Name or ARN of a secret in AWS Secrets Manager, a JSON object of settings (extra `aws`).", unit="name"
+    )
+    aws_region: str | None = _setting(None, "Its region; not set: as the AWS configuration says.", unit="name")
+    aws_secrets_url: HttpBase | None = _setting(None, "Instead of AWS's own address.", unit="address")
+    vault_addr: str | None = _setting(None, "Address of HashiCorp Vault (extra `vault`).", unit="address")
+    vault_secret_path: str | None = _setting(
+        None, "A secret of Vault's KV version 2: mount, then path, as in `secret/thunes/binance`.", unit="path in Vault"
+    )
+    vault_token: SecretText | None = _setting(None, "The token that reads it.", unit="secret")
+    vault_token_file: AbsolutePath | None = _setting(
+        None, "Or a file with the token, kept fresh by Vault's agent.", unit="path"
+    )
+    vault_namespace: str | None = _setting(None, "Namespace, on Vault Enterprise.", unit="name")
+    age_identity_file: AbsolutePath | None = _setting(
+        None, "The age identity that opens the home's `.env.age` (extra `age`).", unit="path"
+    )
+    age_recipients: Listed = _setting(
+        (), "age public keys `.env.age` is written for; not set: the identity's own.", unit="comma list"
+    )
+
+
 class SimulatorSettings(_Chapter):
     """The embedded exchange"""
 
@@ -219,7 +257,7 @@ class SimulatorSettings(_Chapter):
     )
 
 
-class Settings(SimulatorSettings, UpkeepSettings, RiskSettings, TradingSettings, ExchangeSettings):
+class Settings(SimulatorSettings, StoreSettings, UpkeepSettings, RiskSettings, TradingSettings, ExchangeSettings):
     """The settings in force, immutable, and where each came from."""
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -270,8 +308,9 @@ class Settings(SimulatorSettings, UpkeepSettings, RiskSettings, TradingSettings,
         return copy
 
 
-CHAPTERS = (ExchangeSettings, TradingSettings, RiskSettings, UpkeepSettings, SimulatorSettings)
+CHAPTERS = (ExchangeSettings, TradingSettings, RiskSettings, UpkeepSettings, StoreSettings, SimulatorSettings)
 NAMES = tuple(field.upper() for chapter in CHAPTERS for field in chapter.model_fields)
+PRIVATE_KEYS = frozenset({"BINANCE_PRIVATE_KEY", "BINANCE_TESTNET_PRIVATE_KEY"})  # of several lines
 SECRETS = frozenset(
     name.upper()
     for chapter in CHAPTERS

@@ -1,35 +1,73 @@
 """Where settings come from, in order: the first source that knows a setting decides it.
 
-A store of secrets is one more function here: it is handed the :class:`Place`, and answers a :class:`Layer` whose
-entries name the store as their origin.
+systemd's credentials, the environment, AWS Secrets Manager, Vault, ``.env.age``, the ``.env`` file. A store is asked
+only when a setting of the sources on this machine says where in it the secrets are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
+from pathlib import Path
 
-from thunes_cli.config.env_file import read_env_file
-from thunes_cli.config.faults import ENVIRONMENT
+from thunes_cli.config import age_file
+from thunes_cli.config.age_file import AgeFile
+from thunes_cli.config.aws_secret import AwsSecret
+from thunes_cli.config.env_sources import EnvFile, ProcessEnvironment
 from thunes_cli.config.home import ENV_FILE
-from thunes_cli.config.layer import Entry, Layer, Place
+from thunes_cli.config.layer import Place
+from thunes_cli.config.source import Source
+from thunes_cli.config.systemd_credentials import SystemdCredentials
+from thunes_cli.config.vault_secret import VaultAccess, VaultSecret
+from thunes_cli.model import Environment
 
-Source = Callable[[Place, Collection[str]], Layer]
-
-
-def from_environment(place: Place, names: Collection[str]) -> Layer:
-    """The process's environment; an empty variable counts as unset, and other programs' variables are their own."""
-    del names
-    found = ((name, value.strip()) for name, value in place.environ.items())
-    return Layer({name: Entry(text, ENVIRONMENT) for name, text in found if text})
+CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
 
 
-def from_file(place: Place, names: Collection[str]) -> Layer:
-    """``--env-file``, which must exist, else the home's own ``.env``, which need not."""
+def sources_of(place: Place, names: Collection[str]) -> list[Source]:
+    """Every source there is in a place, first hit wins; nothing but this machine is asked yet."""
+    directory = place.environ.get(CREDENTIALS_DIRECTORY)
+    credentials = Path(directory) if directory else None
+    here: list[Source] = [SystemdCredentials(credentials, names), ProcessEnvironment(place.environ)]
+    file = _file(place, names)
+    said: dict[str, str] = {}
+    for source in (*here, *file):
+        for name, entry in source.read().entries.items():
+            said.setdefault(name, entry.text)
+    return [*here, *_stores(said, names), *_age(place, names, said, credentials), *file]
+
+
+def _file(place: Place, names: Collection[str]) -> list[Source]:
     if place.env_file is not None:
-        return read_env_file(place.env_file, known=names, required=True)
-    if place.home is not None:
-        return read_env_file(place.home / ENV_FILE, known=names, required=False)
-    return Layer()
+        return [EnvFile(place.env_file, names, named=True)]
+    return [EnvFile(place.home / ENV_FILE, names, named=False)] if place.home is not None else []
 
 
-SOURCES: tuple[Source, ...] = (from_environment, from_file)
+def _stores(said: Mapping[str, str], names: Collection[str]) -> list[Source]:
+    testnet = said.get("ENVIRONMENT", "").lower() == Environment.TESTNET
+    prefix = "BINANCE_TESTNET_" if testnet else "BINANCE_"
+    stores: list[Source] = []
+    if secret_id := said.get("AWS_SECRET_ID"):
+        stores.append(
+            AwsSecret(secret_id, names, prefix=prefix, region=said.get("AWS_REGION"), url=said.get("AWS_SECRETS_URL"))
+        )
+    if path := said.get("VAULT_SECRET_PATH"):
+        file = said.get("VAULT_TOKEN_FILE")
+        access = VaultAccess(
+            address=said.get("VAULT_ADDR"),
+            token=said.get("VAULT_TOKEN"),
+            token_file=Path(file).expanduser() if file else None,
+            namespace=said.get("VAULT_NAMESPACE"),
+        )
+        stores.append(VaultSecret(path, names, prefix=prefix, access=access))
+    return stores
+
+
+def _age(place: Place, names: Collection[str], said: Mapping[str, str], credentials: Path | None) -> list[Source]:
+    """The home's encrypted file, unless another file was named in place of the home's own."""
+    if place.home is None or place.env_file is not None:
+        return []
+    given = credentials / age_file.CREDENTIAL if credentials is not None else None
+    named = said.get("AGE_IDENTITY_FILE")
+    identity = given if given is not None and given.is_file() else Path(named).expanduser() if named else None
+    recipients = tuple(each.strip() for each in said.get("AGE_RECIPIENTS", "").split(",") if each.strip())
+    return [AgeFile(place.home / age_file.NAME, names, identity=identity, recipients=recipients)]

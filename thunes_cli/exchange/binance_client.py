@@ -27,6 +27,7 @@ from Crypto.PublicKey import ECC, RSA
 from requests.adapters import HTTPAdapter
 
 from thunes_cli import __version__
+from thunes_cli.config.secrets import Secret
 from thunes_cli.errors import ConfigError
 from thunes_cli.exchange.classify import Answer
 
@@ -92,7 +93,7 @@ class RestClient(_import_client()):  # type: ignore[misc]  # python-binance carr
         self._on_headers = on_headers
         self._read_timeout_s = timeout_s
         self._direct = urlsplit(rest_url).hostname in _LOOPBACK
-        super().__init__(private_key=credentials.private_key_file, ping=False)
+        super().__init__(private_key=credentials.private_key or credentials.private_key_file, ping=False)
         self.host = urlsplit(rest_url).netloc.rpartition("@")[2]
         self.API_URL = rest_url.rstrip("/") + "/api"
         self.MARGIN_API_URL = f"{sapi_url.rstrip('/')}/sapi" if sapi_url is not None else ""
@@ -197,9 +198,10 @@ class RestClient(_import_client()):  # type: ignore[misc]  # python-binance carr
         if private_key is None:
             return None
         try:
-            text = private_key.read_text(encoding="ascii")
+            text = private_key.reveal() if isinstance(private_key, Secret) else private_key.read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"the private key {private_key} cannot be read: {error}") from None
+        private_key = "the private key" if isinstance(private_key, Secret) else private_key
         try:
             return ECC.import_key(text)
         except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import stat
@@ -19,6 +20,7 @@ from thunes_cli.market.strategies import load_strategy
 from thunes_cli.ops.check import Check, CheckStatus
 
 _OK, _WARN, _FAIL, _SKIP = CheckStatus.OK, CheckStatus.WARN, CheckStatus.FAIL, CheckStatus.SKIP
+_LINE = re.compile(r":\d+$")
 _OTHERS = 0o077
 _OTHERS_WRITE = 0o022
 _MIB = 1024 * 1024
@@ -68,7 +70,7 @@ def _check_disk(home: Path, settings: Settings) -> Check:
 
 
 def _check_settings(settings: Settings) -> Check:
-    files = (origin.rpartition(":")[0] if ":" in origin else origin for origin in settings.origins.values())
+    files = (_LINE.sub("", origin) for origin in settings.origins.values())
     counted = Counter(file for file in files if file != DEFAULT_ORIGIN)
     given = ", ".join(f"{count} from {source}" for source, count in counted.items()) or "none given"
     return Check("settings", _OK, f"{given}, the others by default", "valid and consistent")
@@ -86,8 +88,7 @@ def _check_key(settings: Settings) -> Check:
         found = credentials(settings)
     except ConfigError as error:
         return Check("key", _FAIL, error.message, "an API key and what signs with it", error.hint)
-    kind = "Ed25519" if found.private_key_file is not None else "HMAC"
-    return Check("key", _OK, f"{kind} key {found.api_key.fingerprint()} from {found.source}", "an API key")
+    return Check("key", _OK, f"{found.kind} key {found.api_key.fingerprint()} from {found.source}", "an API key")
 
 
 def skipped(names: Iterable[str], why: str) -> Iterator[Check]:

@@ -25,6 +25,8 @@ from thunes_cli.sim.failure import EXIT_LOCKED, EXIT_TIMEOUT, EXIT_UNAVAILABLE, 
 from thunes_cli.sim.options import SimOptions
 
 LOG = "sim.log"
+_NEEDED = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "COVERAGE_PROCESS_START"})
+_NEEDED_PREFIXES = ("LC_", "PYTHON")
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.02
@@ -154,7 +156,7 @@ class EmbeddedExchange:
                     stdout=subprocess.PIPE,
                     stderr=log,
                     pass_fds=(reading,),
-                    env=os.environ | {"SSL_CERT_FILE": os.devnull},  # loading certificates takes a tenth of the start
+                    env=_plain_environment(),
                     start_new_session=True,  # Ctrl-C is for the parent; the child ends when the pipe closes
                 )
         except OSError as error:
@@ -209,6 +211,14 @@ def _reap(child: subprocess.Popen[bytes]) -> None:
             break
     if child.stdout is not None:
         child.stdout.close()
+
+
+def _plain_environment() -> dict[str, str]:
+    """What a program needs to run, and none of the secrets that ours may have been given."""
+    needed = {
+        name: value for name, value in os.environ.items() if name in _NEEDED or name.startswith(("LC_", "PYTHON"))
+    }
+    return needed | {"SSL_CERT_FILE": os.devnull}  # loading certificates takes a tenth of the start
 
 
 def _open_log(path: Path) -> int:
