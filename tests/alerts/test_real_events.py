@@ -76,7 +76,7 @@ def test_start_crash_recovery_and_stop(scene: Callable[..., Scene]) -> None:
     stage.home.end(daemon, signal.SIGKILL)
 
     daemon = stage.home.start_daemon()
-    stage.heard("CRITICAL sim: daemon", "ended without stopping", "1 open position had no stop-loss meanwhile")
+    stage.heard("CRITICAL sim: daemon", "ended without stopping", "Without a stop-loss meanwhile: 1 open position")
     assert stage.home.end(daemon) == 0
     stage.heard("The daemon stopped after", "asked", "Next: thunes run")
 

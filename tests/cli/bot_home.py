@@ -138,6 +138,9 @@ class BotHome:
         base, quote = symbol[:-4], symbol[-4:]
         with self.journal.change() as change:
             attempt = None if position_id is None else orders.last_attempt(change.connection, position_id) + 1
+            wanted = (
+                None if position_id is None else positions.read_position(change.connection, position_id).exit_wanted
+            )
             order = orders.insert_intent(
                 change.connection,
                 orders.NewOrder(
@@ -154,6 +157,7 @@ class BotHome:
                     signal_id=SignalId(signal_id) if signal_id else None,
                     position_id=position_id,
                     attempt=attempt,
+                    reason=wanted,
                 ),
                 at=change.at,
                 owner=owner or this_process(),

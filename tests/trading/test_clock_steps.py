@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -19,7 +18,7 @@ def test_exit_decided_while_the_clock_was_wrong_is_booked(holding: Room, step: t
     holding.engine._exits.want(holding.positions()[0], ExitReason.OPERATOR)
     clock = holding.journal.clock
     right = clock.anchor
-    clock.set_anchor(replace(right, market=right.market + step))
+    clock.set_anchor(right._replace(market=right.market + step))
     holding.exchange.script = [TimestampRejected("outside of the recvWindow", -1021)]
     holding.engine._execution._resync = lambda: clock.set_anchor(
         Anchor(wall=right.wall, market=right.market, speed=right.speed)

@@ -31,7 +31,7 @@ def tell_crash(change: Change, before: DaemonRow) -> None:
     silence = span(change.at_wall - before.heartbeat_wall)
     text = (
         f"The daemon (pid {before.process.pid}, since {before.since:%Y-%m-%d %H:%M:%S}Z) ended without stopping; its"
-        f" last sign of life was {silence} ago. {_without_stop(len(held), 'had no stop-loss meanwhile')}This start"
+        f" last sign of life was {silence} ago. {_without_stop(len(held), 'meanwhile')}This start"
         f" takes up what it left: {_count(unfinished, 'unfinished order')}. Next: thunes status"
     )
     _tell(change, text, Severity.CRITICAL if held or unfinished else Severity.WARNING)
@@ -58,10 +58,7 @@ def tell_stop(change: Change, *, why: str, since: datetime | None, clean: bool, 
     """The daemon ends; ``since`` is the market time it began at, ``asked`` whether somebody wanted it to."""
     held = positions.open_positions(change.connection)
     ran = f" after {span(change.at - since)}" if since is not None else ""
-    text = (
-        f"The daemon stopped{ran}: {why}. {_without_stop(len(held), 'have no stop-loss until it runs again')}"
-        "Next: thunes run"
-    )
+    text = f"The daemon stopped{ran}: {why}. {_without_stop(len(held), 'until it runs again')}Next: thunes run"
     loud = Severity.CRITICAL if not clean else Severity.WARNING if held or not asked else Severity.INFO
     _tell(change, text, loud)
 
@@ -108,8 +105,8 @@ def _tell(change: Change, text: str, severity: Severity) -> None:
     raise_alert(change.connection, Kind.DAEMON, text, severity=severity, at=change.at, at_wall=change.at_wall)
 
 
-def _without_stop(held: int, what: str) -> str:
-    return f"{_count(held, 'open position')} {what}. " if held else ""
+def _without_stop(held: int, when: str) -> str:
+    return f"Without a stop-loss {when}: {_count(held, 'open position')}. " if held else ""
 
 
 def _count(number: int, what: str) -> str:

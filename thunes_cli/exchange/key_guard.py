@@ -44,7 +44,8 @@ class KeyGuard:
         """The exchange refused the key, for an order or a read: the operator hears of it once, entries stop."""
         self._failure, self._ordering, self._settled = failure, ordering, False
         self._asked_mono = self._clock.monotonic()
-        text = f"{failure.message}. Entries stop, and nothing can be sold. Next: thunes config check --online"
+        said = f"{failure.message[:1].upper()}{failure.message[1:]}"
+        text = f"{said}. Entries stop, and nothing can be sold. Next: thunes config check --online"
         with self._journal.change() as change:
             alerts.raise_alert(
                 change.connection,

@@ -235,12 +235,23 @@ def _finish(change: Change, order: Order, rules: SymbolRules | None) -> None:
             client_order_id=order.client_order_id,
         )
     elif order.executed_qty > 0:
-        close_if_sold(change, position, rules=rules, price=order.executed_quote / order.executed_qty)
+        price = order.executed_quote / order.executed_qty
+        close_if_sold(change, position, rules=rules, price=price, reason=order.reason)
 
 
-def close_if_sold(change: Change, position: Position, *, rules: SymbolRules | None, price: Decimal) -> Position:
-    """End a position after a SELL: what is left and too small to sell goes to the dust account, once."""
-    left = position.quantity
+def close_if_sold(
+    change: Change,
+    position: Position,
+    *,
+    rules: SymbolRules | None,
+    price: Decimal,
+    reason: str | None = None,
+) -> Position:
+    """End a position after a SELL: what is left and too small to sell goes to the dust account, once.
+
+    ``reason`` is why it was sold: the wish itself ends with the position, and does not outlive its last fill.
+    """
+    left, reason = position.quantity, reason or position.exit_wanted
     if position.status is PositionStatus.OPEN and left > 0 and position.sold_qty > 0 and unsellable(rules, left, price):
         move_dust(change, position, quantity=left, cost=position.cost)
         position = refold(change, position.id)
@@ -255,7 +266,7 @@ def close_if_sold(change: Change, position: Position, *, rules: SymbolRules | No
         pnl=position.realized,
         fees=position.fees,
     )
-    tell_closed(change, position)
+    tell_closed(change, position, reason=reason)
     return position
 
 

@@ -46,12 +46,12 @@ def tell_reused_trade_id(change: Change, order: Order, trade: Trade) -> None:
     tell(change, "trade_id_reused", text, alerts.Severity.CRITICAL, key=order.symbol, lasting=True)
 
 
-def tell_closed(change: Change, position: Position) -> None:
+def tell_closed(change: Change, position: Position, *, reason: str | None) -> None:
     """A stop-loss is told with its result, and a blocked exit is over; other sales are routine."""
     price = "-" if position.exit_price is None else plain(round(position.exit_price, 8))
     result = f"{position.symbol} is sold at {price}: {plain(position.realized)} {position.quote}, fees taken off"
     following = f"Next: thunes explain position:{position.id}"
-    if position.exit_wanted is ExitReason.STOP_LOSS:
+    if reason == ExitReason.STOP_LOSS:
         tell(change, ExitReason.STOP_LOSS, f"Stop-loss done, {result}. {following}", alerts.Severity.INFO)
     alerts.tell_over(
         change.connection,
