@@ -41,7 +41,7 @@ def test_a_home_that_traded_is_clean(home: ExchangeHome) -> None:
 def test_in_words(home: ExchangeHome) -> None:
     """One line when all is well; a finding says what happened and what to type."""
     home.buy()
-    assert "clean: ledger and exchange agree; 2 assets, 1 orders, 1 trades compared" in home.ask("reconcile").out
+    assert "clean: ledger and exchange agree; 2 assets, 1 order, 1 trade compared" in home.ask("reconcile").out
     home.move("USDT", "50")
 
     answer = home.ask("reconcile")

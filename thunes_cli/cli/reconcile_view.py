@@ -60,13 +60,13 @@ def exit_of(look: Look) -> ExitCode:
 
 def look_text(call: Call, look: Look, applied: Sequence[Applied], *, environment: str) -> tuple[str, ...]:
     """The verdict, the findings, what was settled, and what is pointed out."""
-    checked = ", ".join(f"{number} {name}" for name, number in look.comparison.checked.items())
+    checked = ", ".join(count(number, name.removesuffix("s")) for name, number in look.comparison.checked.items())
     findings = [finding for finding in look.comparison.findings if finding.counts]
     lines = [f"settled: {item.what}" for item in applied]
     if not findings:
         lines.append(f"clean: ledger and exchange agree; {checked} compared")
     else:
-        lines.append(f"{count(len(findings), 'difference')} that count; {checked} compared")
+        lines.append(f"{count(len(findings), 'difference')} that count{'s' * (len(findings) == 1)}; {checked} compared")
         for number, finding in enumerate(findings[:_SHOWN], 1):
             lines += _finding_lines(call, number, finding)
         if len(findings) > _SHOWN:

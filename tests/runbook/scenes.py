@@ -1,0 +1,117 @@
+"""The states in which the runbook finds a bot, made by the code that makes real ones."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from bot_home import DEAD, NOON, BotHome
+from exchange_home import ExchangeHome, exchange_home
+from pages import Scene, Setting
+
+from thunes_cli.exchange.breaker import Breaker
+from thunes_cli.exchange.failures import ExchangeDown
+from thunes_cli.ledger import daemon
+from thunes_cli.ledger.breakers import BreakerLimits
+from thunes_cli.process import ProcessIdentity, boot_id
+from thunes_cli.risk import kill_switch
+
+
+def a_quiet_day(place: Path, stack: ExitStack) -> Scene:
+    """A daemon that trades; one position is open."""
+    bot = stack.enter_context(_bot(place / "home"))
+    bot.daemon_runs()
+    bot.lose("ETHUSDT", sold="40500")
+    bot.buy()
+    bot.price("BTCUSDT", "40100")
+    bot.reconciled(clean=True)
+    return Scene(bot.path)
+
+
+def a_bad_day(place: Path, stack: ExitStack) -> Scene:
+    """Four losses that together reach the limit."""
+    bot = stack.enter_context(_bot(place / "home", hours_ago=4))
+    bot.daemon_runs()
+    for symbol in ("BTCUSDT", "ETHUSDT", "BNBUSDT", "BTCUSDT"):
+        bot.lose(symbol, amount="100")
+        bot.at(bot.market + timedelta(hours=1))
+        with bot.journal.change() as change:
+            kill_switch.trip_if_due(change, max_daily_loss=Decimal(20))
+    bot.daemon_runs()
+    return Scene(bot.path)
+
+
+def a_storm(place: Path, stack: ExitStack) -> Scene:
+    """Five failures within a minute."""
+    bot = stack.enter_context(_bot(place / "home"))
+    bot.daemon_runs()
+    breaker = Breaker(bot.journal, limits=BreakerLimits(), identify=lambda: ProcessIdentity(4711, boot_id(), 1))
+    for _ in range(5):
+        breaker.failed(breaker.admit(), ExchangeDown("HTTP 503, the body is not the exchange's"))
+    return Scene(bot.path)
+
+
+def a_dead_daemon(place: Path, stack: ExitStack) -> Scene:
+    """A daemon was killed while it held something and an order was under way."""
+    home = _trading(place, stack)
+    home.buy()
+    with home.desk() as desk, desk.journal.change() as change:
+        daemon.save_daemon(change.connection, DEAD, command="run", since=change.at, wall=change.at_wall)
+    return Scene(home.path, home.environ)
+
+
+def a_lost_fill(place: Path, stack: ExitStack) -> Scene:
+    """The exchange executed an order, the ledger does not know."""
+    home = _trading(place, stack)
+    home.buy()
+    home.execute("DELETE FROM fills")
+    home.execute("UPDATE orders SET executed_qty = '0', executed_quote = '0'")
+    home.execute(
+        "UPDATE positions SET quantity = '0', cost = '0', bought_qty = '0', bought_quote = '0', realized = '0',"
+        " fees = '0'"
+    )
+    return Scene(home.path, home.environ)
+
+
+def a_deposit(place: Path, stack: ExitStack) -> Scene:
+    """Somebody paid something in."""
+    home = _trading(place, stack)
+    home.buy()
+    home.move("USDT", "50")
+    return Scene(home.path, home.environ)
+
+
+def a_sale_by_hand(place: Path, stack: ExitStack) -> Scene:
+    """Our coins were sold on the exchange's own page."""
+    home = _trading(place, stack)
+    position = home.buy()
+    home.stranger("SELL", quantity=format(position.quantity.quantize(Decimal("0.00001"), rounding="ROUND_DOWN"), "f"))
+    return Scene(home.path, home.environ)
+
+
+def _trading(place: Path, stack: ExitStack) -> ExchangeHome:
+    return stack.enter_context(exchange_home(place))
+
+
+class _bot:  # noqa: N801 - used as a statement
+    def __init__(self, path: Path, *, hours_ago: int = 0) -> None:
+        self._bot = BotHome(path, market=NOON - timedelta(hours=hours_ago))
+
+    def __enter__(self) -> BotHome:
+        return self._bot
+
+    def __exit__(self, *_: object) -> None:
+        self._bot.close()
+
+
+SETTINGS: dict[str, Setting] = {
+    "a quiet day": a_quiet_day,
+    "a bad day": a_bad_day,
+    "a storm": a_storm,
+    "a dead daemon": a_dead_daemon,
+    "a lost fill": a_lost_fill,
+    "a deposit": a_deposit,
+    "a sale by hand": a_sale_by_hand,
+}
