@@ -1,8 +1,9 @@
 """The daemon's sign of life to the outside: whoever serves ``HEARTBEAT_URL`` raises the alarm when it stops.
 
-It is given while the main loop beats, on a thread of its own. ``/fail`` says that the daemon lives and cannot do its
-work: something critical lasts, a step hangs, a start does not come to an end; or that alerts do not arrive. What passes
-by itself within a minute is nobody's business; nor is the kill switch, which is an answer and no trouble.
+It is given once a minute while the main loop beats, on a thread of its own, and at once when it changes. ``/fail`` says
+that the daemon lives and cannot do its work: something critical lasts, a step hangs, a start does not end, or alerts do
+not arrive. What passes by itself within half a minute is nobody's business; nor is the kill switch, which is an answer
+and no trouble.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from thunes_cli.ledger.alerts import Severity, read_conditions
 _log = logging.getLogger(__name__)
 
 PULSE_S = 60.0
+LOOK_S = 10.0
+TROUBLE_S = 30.0
 PATIENCE_S = 300.0  # a step, or a start, that takes longer needs somebody
 STARTING, STUCK, STOPPED, LEDGER = "starting", "stuck", "stopped", "ledger"
 
@@ -47,12 +50,13 @@ class Pulse:
         self._heartbeat = Heartbeat(url) if url is not None else None
         self._book = JobBook(journal, redact=redact)
         self._worker = Worker("heartbeat", on_end=journal.close) if url is not None else None
-        self._before: frozenset[str] = frozenset()
+        self._since_mono: dict[str, float] = {}  # each trouble there is
+        self._given: tuple[bool, float] | None = None  # whether it was well, and when (monotonic)
 
     def begin(self, beats: Periodic) -> None:
-        """Give a sign now and each minute."""
+        """Give a sign now, and go on."""
         if self._worker is not None:
-            beats.add(PULSE_S, self._submit, at_once=True)
+            beats.add(LOOK_S, self._submit, at_once=True)
 
     def finish(self, seconds: float, *, badly: bool) -> None:
         """End; who ends otherwise than asked says so, if it can be said in so many seconds."""
@@ -78,10 +82,14 @@ class Pulse:
         self._book.run(Job(jobs.HEARTBEAT, lambda: self._sign(seen)))
 
     def _sign(self, seen: Sequence[str]) -> None:
+        now = self._journal.clock.monotonic()
         troubles = frozenset(seen) | self._lasting()
-        lasting = sorted(troubles & self._before)
-        self._before = troubles
+        self._since_mono = {name: self._since_mono.get(name, now) for name in troubles}
+        lasting = sorted(name for name, since in self._since_mono.items() if now - since >= TROUBLE_S)
+        if self._given is not None and self._given[0] is not bool(lasting) and now - self._given[1] < PULSE_S:
+            return
         self._give(lasting)
+        self._given = (not lasting, now)
 
     def _lasting(self) -> frozenset[str]:
         try:
