@@ -12,7 +12,8 @@ from thunes_cli.cli.result import Result
 
 if TYPE_CHECKING:
     from thunes_cli.cli.desk import Desk
-    from thunes_cli.trading.rebuild import Rebuilt, Survey, Traces
+    from thunes_cli.trading.rebuild import Rebuilt
+    from thunes_cli.trading.rebuild_survey import Survey, Traces
 
 COMMAND = "reconcile --rebuild"
 
@@ -24,7 +25,8 @@ def rebuild_ledger(
     from thunes_cli.cli.desk import at_desk
     from thunes_cli.config.home import require_home
     from thunes_cli.daemon.lock import DaemonLock
-    from thunes_cli.trading.rebuild import choose, require_empty
+    from thunes_cli.trading.rebuild import require_empty
+    from thunes_cli.trading.rebuild_survey import choose
 
     lock = DaemonLock(require_home(call.home))
     lock.acquire(COMMAND)
@@ -44,11 +46,11 @@ def rebuild_ledger(
 
 def _survey(call: Call, desk: Desk, symbol: str | None) -> Survey:
     from thunes_cli.cli.row_progress import RowProgress
-    from thunes_cli.trading.rebuild import survey
+    from thunes_cli.trading.rebuild_survey import survey
 
     symbols = sorted({*desk.room.plan.symbols, *((symbol.upper(),) if symbol else ())})
     with RowProgress(call.streams, "reading the account's history", expected=1) as progress:
-        return survey(desk.room.exchange, desk.journal, symbols, progress=progress.add)
+        return survey(desk.room.exchange, desk.journal.clock, symbols, progress=progress.add)
 
 
 def _steps(found: Survey, traces: Traces) -> list[str]:

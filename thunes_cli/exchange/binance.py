@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _DAY = timedelta(hours=24)
 _MOST_ROWS = 1000
-_UNKNOWN_SYMBOL = frozenset({classify.INVALID_SYMBOL, classify.ILLEGAL_CHARACTERS})
 
 
 def _ignore(_: object) -> None:
@@ -112,7 +111,7 @@ class BinanceExchange:
         try:
             return self._symbol_rules(symbols)
         except Rejected as failure:
-            if failure.business_code not in _UNKNOWN_SYMBOL:
+            if failure.business_code not in classify.UNKNOWN_SYMBOL:
                 raise
             if len(symbols) == 1:
                 return {}

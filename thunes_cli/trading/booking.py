@@ -77,7 +77,10 @@ def is_ours(order: Order, report: OrderReport, *, slack: timedelta) -> bool:
         return False
     if order.requested_base is not None:
         return report.orig_qty == order.requested_base
-    return report.orig_quote_qty in {order.requested_quote, ZERO}
+    if report.orig_quote_qty == order.requested_quote:
+        return True
+    # Not every answer repeats the quote amount; then no more than it can have been spent.
+    return report.orig_quote_qty == 0 and report.executed_quote <= (order.requested_quote or ZERO)
 
 
 def book(

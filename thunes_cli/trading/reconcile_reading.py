@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 
 from thunes_cli.clock import Clock
 from thunes_cli.errors import Unavailable
+from thunes_cli.exchange.classify import UNKNOWN_SYMBOL
 from thunes_cli.exchange.failures import Rejected
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.model import OrderReport, Trade
@@ -18,7 +19,6 @@ from thunes_cli.trading.reconcile_inputs import Listed, Market, Window
 
 Progress = Callable[[int], None]
 _ROUNDS = 10
-_INVALID_SYMBOL = -1121
 
 
 class NeverStill(Unavailable):
@@ -93,7 +93,7 @@ class MarketReader:
                     return page
             return self._trades(window.symbol, window.first_trade)
         except Rejected as error:
-            if error.business_code == _INVALID_SYMBOL:
+            if error.business_code in UNKNOWN_SYMBOL:
                 return None
             raise
 
@@ -120,6 +120,7 @@ class MarketReader:
         return self._trades(window.symbol, first)
 
     def _orders(self, symbol: str, first: int) -> list[OrderReport]:
+        first = max(first, 1)  # there is no order 0; as a bound it could be taken for none
         found: list[OrderReport] = []
         while True:
             page = self._exchange.orders(symbol, from_order_id=first)

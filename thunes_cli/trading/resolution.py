@@ -2,7 +2,8 @@
 
 A negative is believed only with proof: the exchange's clock is past the order's last valid instant by a margin, as
 much has gone by on our own monotonic clock, three answers "no such order" lie at least two seconds apart, and the
-exchange's list of orders since then does not hold it. Any other answer proves nothing.
+exchange's list of orders since then holds none of its id. An order of its id that is not the one we sent says no more
+than "no such order". Any other answer proves nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from thunes_cli.process import boot_id, is_alive, this_process
 from thunes_cli.risk.wire import wire_refusal
 from thunes_cli.trading.booking import book, is_ours
 from thunes_cli.trading.doubts import tell_doubts
-from thunes_cli.trading.evidence import gather
+from thunes_cli.trading.evidence import gather, orders_of_a_day
 from thunes_cli.trading.exit_delay import delay_exit
 from thunes_cli.trading.symbols import SymbolBook
 from thunes_cli.trading.time_fit import answer_slack
@@ -99,10 +100,8 @@ class Resolver:
             report = self._exchange.order(order.symbol, order.client_order_id)
             if report is not None and is_ours(order, report, slack=answer_slack(self._journal.clock)):
                 self._book(order, report)
-            elif report is None:
-                self._count_absence(sending)
             else:
-                self._postpone(order, "the exchange's order of that id is not the one we sent")
+                self._count_absence(sending)
         except ExchangeFailure as error:
             self._postpone(order, error.message)
 
@@ -150,14 +149,21 @@ class Resolver:
         return mono - began > span.total_seconds()
 
     def _listed(self, order: Order) -> bool:
-        """Whether the exchange's list of orders since it was sent holds it after all; then it is booked."""
+        """Whether the exchange's list of orders since it was sent holds one of its id; if it is ours, it is booked."""
         assert order.sent_timestamp_ms is not None
-        start = from_ms(order.sent_timestamp_ms) - answer_slack(self._journal.clock)
-        for report in self._exchange.orders(order.symbol, start=start):
-            if report.client_order_id == order.client_order_id:
+        slack = answer_slack(self._journal.clock)
+        named = [
+            report
+            for report in orders_of_a_day(self._exchange, order.symbol, from_ms(order.sent_timestamp_ms) - slack)
+            if report.client_order_id == order.client_order_id
+        ]
+        for report in named:
+            if is_ours(order, report, slack=slack):
                 self._book(order, report)
                 return True
-        return False
+        if named:
+            self._postpone(order, "the exchange's order of that id is not the one we sent")
+        return bool(named)
 
     def _postpone(self, order: Order, why: str) -> None:
         _log.info("order still unresolved: client_order_id=%s why=%s", order.client_order_id, why)
