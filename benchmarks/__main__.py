@@ -8,7 +8,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from benchmarks import audit, daemon, looking, reconcile
+from benchmarks import alerts, audit, daemon, looking, reconcile
 from benchmarks.measure import Cost, measure
 
 
@@ -17,6 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="runs of each command (15)")
     parser.add_argument("--no-daemon", action="store_true", help="leave out the daemon: commands only")
+    parser.add_argument("--no-alerts", action="store_true", help="leave out decisions while Telegram hangs")
     parser.add_argument("--no-audit", action="store_true", help="leave out the audit trail of a million records")
     parser.add_argument("--no-reconcile", action="store_true", help="leave out the account of 10,000 orders")
     options = parser.parse_args()
@@ -28,6 +29,10 @@ def main() -> None:
         if not options.no_daemon:
             print()
             for name, figure in daemon.figures(Path(place), _environ()):
+                print(f"{name:42}{figure:>12}")
+        if not options.no_alerts:
+            print()
+            for name, figure in alerts.figures(Path(place), _environ()):
                 print(f"{name:42}{figure:>12}")
         if not options.no_reconcile:
             print()
