@@ -146,12 +146,36 @@ _thunes_facts() {
         'config show') words=''
             options='--json -q --quiet --help -h'
             valued='' ;;
-        sim) words=serve
+        sim) words='serve state fault faults key'
             options='--help -h'
             valued='' ;;
         'sim serve') words=''
             options='--port --candles --speed --now --step --seed --start --host --dir --allow-gaps --reset --json -q --quiet --help -h'
             valued='--port --candles --speed --seed --start --host --dir' ;;
+        'sim state') words=''
+            options='--url --dir --json -q --quiet --help -h'
+            valued='--url --dir' ;;
+        'sim fault') words=''
+            options='--count --seconds --path --symbol --side --quantity --asset --status --ms --queries --url --dir --json -q --quiet --help -h'
+            valued='--count --seconds --path --symbol --side --quantity --asset --status --ms --queries --url --dir' ;;
+        'sim faults') words=''
+            options='--clear --url --dir --json -q --quiet --help -h'
+            valued='--url --dir' ;;
+        'sim key') words='list add revoke restrict'
+            options='--help -h'
+            valued='' ;;
+        'sim key list') words=''
+            options='--url --dir --json -q --quiet --help -h'
+            valued='--url --dir' ;;
+        'sim key add') words=''
+            options='--label --public-key --allow --deny --ip --url --dir --json -q --quiet --help -h'
+            valued='--label --public-key --allow --deny --ip --url --dir' ;;
+        'sim key revoke') words=''
+            options='--url --dir --json -q --quiet --help -h'
+            valued='--url --dir' ;;
+        'sim key restrict') words=''
+            options='--allow --deny --ip --any-ip --url --dir --json -q --quiet --help -h'
+            valued='--allow --deny --ip --url --dir' ;;
     esac
 }
 
@@ -170,6 +194,14 @@ _thunes_value() {
         'audit validate|0') echo '<file>' ;;
         'sim serve|--candles') echo '<file>' ;;
         'sim serve|--dir') echo '<directory>' ;;
+        'sim state|--dir') echo '<directory>' ;;
+        'sim fault|--dir') echo '<directory>' ;;
+        'sim faults|--dir') echo '<directory>' ;;
+        'sim key list|--dir') echo '<directory>' ;;
+        'sim key add|--public-key') echo '<file>' ;;
+        'sim key add|--dir') echo '<directory>' ;;
+        'sim key revoke|--dir') echo '<directory>' ;;
+        'sim key restrict|--dir') echo '<directory>' ;;
     esac
 }
 

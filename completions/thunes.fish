@@ -23,8 +23,8 @@ end
 
 complete -c thunes -f
 
-set -g __thunes_valued --anchor --candles --confirm --dir --duration --env-file --environment --event --for --home --host --instance --kind --lines --port --price --public-key --quantity --reason --seed --since --size --speed --stale --start --state --symbol --timeout -n
-set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'alerts' 'alerts list' 'alerts retry' 'alerts mute' 'alerts unmute' 'telegram' 'telegram test' 'config' 'config check' 'config show' 'sim' 'sim serve'
+set -g __thunes_valued --allow --anchor --asset --candles --confirm --count --deny --dir --duration --env-file --environment --event --for --home --host --instance --ip --kind --label --lines --ms --path --port --price --public-key --quantity --queries --reason --seconds --seed --side --since --size --speed --stale --start --state --status --symbol --timeout --url -n
+set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'alerts' 'alerts list' 'alerts retry' 'alerts mute' 'alerts unmute' 'telegram' 'telegram test' 'config' 'config check' 'config show' 'sim' 'sim serve' 'sim state' 'sim fault' 'sim faults' 'sim key' 'sim key list' 'sim key add' 'sim key revoke' 'sim key restrict'
 
 # thunes
 complete -c thunes -n '__thunes_at' -a 'init' -d 'Create a home for one environment and one account.'
@@ -379,6 +379,10 @@ complete -c thunes -n '__thunes_at config show' -l help -s h -d 'Show this messa
 
 # thunes sim
 complete -c thunes -n '__thunes_at sim' -a 'serve' -d 'Serve a simulated exchange on this machine.'
+complete -c thunes -n '__thunes_at sim' -a 'state' -d 'What the simulated exchange knows.'
+complete -c thunes -n '__thunes_at sim' -a 'fault' -d 'Let the simulated exchange misbehave.'
+complete -c thunes -n '__thunes_at sim' -a 'faults' -d 'The kinds of fault, and which wait.'
+complete -c thunes -n '__thunes_at sim' -a 'key' -d 'API keys of the embedded exchange.'
 complete -c thunes -n '__thunes_at sim' -l help -s h -d 'Show this message and exit.'
 
 # thunes sim serve
@@ -396,3 +400,79 @@ complete -c thunes -n '__thunes_at sim serve' -l reset -d 'Forget what the direc
 complete -c thunes -n '__thunes_at sim serve' -l json -d 'Answer with one JSON document.'
 complete -c thunes -n '__thunes_at sim serve' -s q -l quiet -d 'Print nothing when all is well.'
 complete -c thunes -n '__thunes_at sim serve' -l help -s h -d 'Show this message and exit.'
+
+# thunes sim state
+complete -c thunes -n '__thunes_at sim state' -l url -x -d 'The exchange\'s REST address; else the one that is found.'
+complete -c thunes -n '__thunes_at sim state' -l dir -x -a '(__fish_complete_directories)' -d 'The directory it was served from, if not the home\'s sim/.'
+complete -c thunes -n '__thunes_at sim state' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at sim state' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at sim state' -l help -s h -d 'Show this message and exit.'
+
+# thunes sim fault
+complete -c thunes -n '__thunes_at sim fault' -l count -x -d 'How often (once).'
+complete -c thunes -n '__thunes_at sim fault' -l seconds -x -d 'For how long.'
+complete -c thunes -n '__thunes_at sim fault' -l path -x -d 'Requests it hits: "/api/v3/klines", "DELETE /api/v3/order".'
+complete -c thunes -n '__thunes_at sim fault' -l symbol -x -d 'Of halt and stranger_order.'
+complete -c thunes -n '__thunes_at sim fault' -l side -x -d 'Of stranger_order: BUY or SELL.'
+complete -c thunes -n '__thunes_at sim fault' -l quantity -x -d 'How much.'
+complete -c thunes -n '__thunes_at sim fault' -l asset -x -d 'Of deposit and withdraw.'
+complete -c thunes -n '__thunes_at sim fault' -l status -x -d 'Of halt: HALT, BREAK, CANCEL_ONLY ...'
+complete -c thunes -n '__thunes_at sim fault' -l ms -x -d 'Of slow_body, lookup_lag, clock_skew.'
+complete -c thunes -n '__thunes_at sim fault' -l queries -x -d 'Of lookup_lag.'
+complete -c thunes -n '__thunes_at sim fault' -l url -x -d 'The exchange\'s REST address; else the one that is found.'
+complete -c thunes -n '__thunes_at sim fault' -l dir -x -a '(__fish_complete_directories)' -d 'The directory it was served from, if not the home\'s sim/.'
+complete -c thunes -n '__thunes_at sim fault' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at sim fault' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at sim fault' -l help -s h -d 'Show this message and exit.'
+
+# thunes sim faults
+complete -c thunes -n '__thunes_at sim faults' -l clear -d 'Nothing waits, nobody is banned, every symbol trades again.'
+complete -c thunes -n '__thunes_at sim faults' -l url -x -d 'The exchange\'s REST address; else the one that is found.'
+complete -c thunes -n '__thunes_at sim faults' -l dir -x -a '(__fish_complete_directories)' -d 'The directory it was served from, if not the home\'s sim/.'
+complete -c thunes -n '__thunes_at sim faults' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at sim faults' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at sim faults' -l help -s h -d 'Show this message and exit.'
+
+# thunes sim key
+complete -c thunes -n '__thunes_at sim key' -a 'list' -d 'The simulated exchange\'s API keys.'
+complete -c thunes -n '__thunes_at sim key' -a 'add' -d 'Make an API key there.'
+complete -c thunes -n '__thunes_at sim key' -a 'revoke' -d 'Let a key do nothing any more.'
+complete -c thunes -n '__thunes_at sim key' -a 'restrict' -d 'Change what a key may do.'
+complete -c thunes -n '__thunes_at sim key' -l help -s h -d 'Show this message and exit.'
+
+# thunes sim key list
+complete -c thunes -n '__thunes_at sim key list' -l url -x -d 'The exchange\'s REST address; else the one that is found.'
+complete -c thunes -n '__thunes_at sim key list' -l dir -x -a '(__fish_complete_directories)' -d 'The directory it was served from, if not the home\'s sim/.'
+complete -c thunes -n '__thunes_at sim key list' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at sim key list' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at sim key list' -l help -s h -d 'Show this message and exit.'
+
+# thunes sim key add
+complete -c thunes -n '__thunes_at sim key add' -l label -x -d 'A name for people.'
+complete -c thunes -n '__thunes_at sim key add' -l public-key -r -F -d 'An Ed25519 or RSA public key, PEM; else an HMAC key.'
+complete -c thunes -n '__thunes_at sim key add' -l allow -x -d 'reading, spot, withdrawals, internal-transfer, universal-transfer, margin, futures, options; repeatable.'
+complete -c thunes -n '__thunes_at sim key add' -l deny -x -d 'The same words; repeatable.'
+complete -c thunes -n '__thunes_at sim key add' -l ip -x -d 'Only from there; repeatable.'
+complete -c thunes -n '__thunes_at sim key add' -l url -x -d 'The exchange\'s REST address; else the one that is found.'
+complete -c thunes -n '__thunes_at sim key add' -l dir -x -a '(__fish_complete_directories)' -d 'The directory it was served from, if not the home\'s sim/.'
+complete -c thunes -n '__thunes_at sim key add' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at sim key add' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at sim key add' -l help -s h -d 'Show this message and exit.'
+
+# thunes sim key revoke
+complete -c thunes -n '__thunes_at sim key revoke' -l url -x -d 'The exchange\'s REST address; else the one that is found.'
+complete -c thunes -n '__thunes_at sim key revoke' -l dir -x -a '(__fish_complete_directories)' -d 'The directory it was served from, if not the home\'s sim/.'
+complete -c thunes -n '__thunes_at sim key revoke' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at sim key revoke' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at sim key revoke' -l help -s h -d 'Show this message and exit.'
+
+# thunes sim key restrict
+complete -c thunes -n '__thunes_at sim key restrict' -l allow -x -d 'reading, spot, withdrawals, internal-transfer, universal-transfer, margin, futures, options; repeatable.'
+complete -c thunes -n '__thunes_at sim key restrict' -l deny -x -d 'The same words; repeatable.'
+complete -c thunes -n '__thunes_at sim key restrict' -l ip -x -d 'Only from there; repeatable.'
+complete -c thunes -n '__thunes_at sim key restrict' -l any-ip -d 'From everywhere again.'
+complete -c thunes -n '__thunes_at sim key restrict' -l url -x -d 'The exchange\'s REST address; else the one that is found.'
+complete -c thunes -n '__thunes_at sim key restrict' -l dir -x -a '(__fish_complete_directories)' -d 'The directory it was served from, if not the home\'s sim/.'
+complete -c thunes -n '__thunes_at sim key restrict' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at sim key restrict' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at sim key restrict' -l help -s h -d 'Show this message and exit.'

@@ -60,6 +60,7 @@ def sim_serve(
     without --dir its state is forgotten when it ends.
     """
     from thunes_cli.cli.run import parse_speed
+    from thunes_cli.cli.sim_link import TEMPORARY_PREFIX
     from thunes_cli.cli.simulating import market_options, simulator_problems
     from thunes_cli.sim.options import SimOptions
     from thunes_cli.sim.serve import serve
@@ -73,7 +74,7 @@ def sim_serve(
     rate = parse_speed(speed)
     if rate is not None:
         chosen["speed"] = rate
-    with tempfile.TemporaryDirectory(prefix="thunes-sim-") as temporary, simulator_problems():
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX) as temporary, simulator_problems():
         if directory is None:
             directory = Path(temporary) if home is None else home / SIM
         options = SimOptions(

@@ -190,6 +190,13 @@ COMMANDS: tuple[Entry, ...] = (
         "config show", _HERE + "config:config_show", "The settings in force and where each came from.", Section.UPKEEP
     ),
     Entry("sim serve", _HERE + "sim:sim_serve", "Serve a simulated exchange on this machine.", Section.UPKEEP),
+    Entry("sim state", _HERE + "sim_state:sim_state", "What the simulated exchange knows.", Section.UPKEEP),
+    Entry("sim fault", _HERE + "sim_fault:sim_fault", "Let the simulated exchange misbehave.", Section.UPKEEP),
+    Entry("sim faults", _HERE + "sim_fault:sim_faults", "The kinds of fault, and which wait.", Section.UPKEEP),
+    Entry("sim key list", _HERE + "sim_key:sim_key_list", "The simulated exchange's API keys.", Section.UPKEEP),
+    Entry("sim key add", _HERE + "sim_key:sim_key_add", "Make an API key there.", Section.UPKEEP),
+    Entry("sim key revoke", _HERE + "sim_key:sim_key_revoke", "Let a key do nothing any more.", Section.UPKEEP),
+    Entry("sim key restrict", _HERE + "sim_key:sim_key_restrict", "Change what a key may do.", Section.UPKEEP),
 )
 
 GROUPS: dict[str, str] = {
@@ -203,4 +210,5 @@ GROUPS: dict[str, str] = {
     "telegram": "The channel that alerts go out by.",
     "config": "The settings: checked and shown.",
     "sim": "The embedded exchange.",
+    "key": "API keys of the embedded exchange.",
 }
