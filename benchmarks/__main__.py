@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: print what the commands cost. Nothing is asserted: figures depend on the machine."""
+"""``python -m benchmarks``: print what things cost. Nothing is asserted: figures depend on the machine."""
 
 from __future__ import annotations
 
@@ -6,42 +6,46 @@ import argparse
 import os
 import platform
 import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from benchmarks import alerts, audit, daemon, looking, reconcile
+from benchmarks import audit, daemon, looking, reconcile, restart, simulator
 from benchmarks.measure import Cost, measure
+
+Figures = Callable[[Path, Mapping[str, str]], Iterator[str | tuple[str, str]]]
+# Each yields names with their figures, or whole lines; the commands of `looking` have a table of their own.
+PARTS: dict[str, Figures] = {
+    "daemon": daemon.figures,
+    "restart": restart.figures,
+    "reconcile": reconcile.figures,
+    "simulator": simulator.figures,
+    "audit": audit.figures,
+}
+LOOKING = "looking"
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15, help="runs of each command (15)")
-    parser.add_argument("--no-daemon", action="store_true", help="leave out the daemon: commands only")
-    parser.add_argument("--no-alerts", action="store_true", help="leave out decisions while Telegram hangs")
-    parser.add_argument("--no-audit", action="store_true", help="leave out the audit trail of a million records")
-    parser.add_argument("--no-reconcile", action="store_true", help="leave out the account of 10,000 orders")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{LOOKING}, {', '.join(PARTS)} (all of them)")
+    parser.add_argument("--rounds", type=int, default=15, help="runs of each command of looking (15)")
     options = parser.parse_args()
+    wanted = options.parts or [LOOKING, *PARTS]
+    unknown = [part for part in wanted if part not in {LOOKING, *PARTS}]
+    if unknown:
+        parser.error(f"no such part: {', '.join(unknown)}")
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}")
-    with tempfile.TemporaryDirectory(prefix="thunes-bench-") as place:
-        home = Path(place) / "home"
-        looking.make_past(home)
-        _print_costs(measure(looking.cases(home), rounds=options.rounds, environ=_environ()))
-        if not options.no_daemon:
+    print(f"load {os.getloadavg()[0]:.1f}")
+    for part in wanted:
+        with tempfile.TemporaryDirectory(prefix="thunes-bench-") as place:
+            if part == LOOKING:
+                home = Path(place) / "home"
+                looking.make_past(home)
+                _print_costs(measure(looking.cases(home), rounds=options.rounds, environ=_environ()))
+                continue
             print()
-            for name, figure in daemon.figures(Path(place), _environ()):
-                print(f"{name:42}{figure:>12}")
-        if not options.no_alerts:
-            print()
-            for name, figure in alerts.figures(Path(place), _environ()):
-                print(f"{name:42}{figure:>12}")
-        if not options.no_reconcile:
-            print()
-            for name, figure in reconcile.figures(Path(place), _environ()):
-                print(f"{name:60}{figure:>10}")
-        if not options.no_audit:
-            print()
-            for line in audit.figures(Path(place), _environ()):
-                print(line)
+            for told in PARTS[part](Path(place), _environ()):
+                print(told if isinstance(told, str) else f"{told[0]:64}{told[1]:>12}", flush=True)
 
 
 def _environ() -> dict[str, str]:
