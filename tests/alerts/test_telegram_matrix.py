@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from alert_room import queue, rows
@@ -162,3 +164,46 @@ def leak(self, method, payload):
 Telegram._call = leak
 sys.exit(run(sys.argv[1:]))
 """
+
+
+def test_five_processes_at_once_send_each_alert_once(bot: BotHome, telegram: FakeTelegram) -> None:
+    """Whoever comes second leaves it to the first, however slow the chat is."""
+    kinds = ("ban", "breaker", "trail", "disk_low")
+    for kind in kinds:
+        queue(bot.journal, f"alert of {kind}", kind=kind, severity=Severity.CRITICAL)
+        bot.ask("alerts", "mute", kind, "--for", "1h", "--reason", "test")  # so that each is a message of its own
+    telegram.usual = "slow"
+    for kind in kinds:
+        bot.ask("alerts", "unmute", kind, "--reason", "test", environ=telegram.settings())
+        started = [sending(bot, telegram) for _ in range(5)]
+        assert {process.wait(60) for process in started} == {0}
+
+    everything = "\n".join(telegram.texts)
+    assert [everything.count(f"alert of {kind}") for kind in kinds] == [1] * len(kinds)
+
+
+@pytest.mark.long
+def test_senders_that_are_killed_at_any_instant_lose_nothing(bot: BotHome, telegram: FakeTelegram) -> None:
+    """Forty of them, at forty instants: every alert arrives, and there are no more copies than there were kills."""
+    dice = Random(8)
+    telegram.usual = "slow"
+    for number in range(40):
+        queue(bot.journal, f"alert {number} of forty", kind=f"kind_{number}", severity=Severity.CRITICAL)
+        process = sending(bot, telegram)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.2 + dice.random() * 0.6)
+        process.kill()
+        process.wait()
+    telegram.usual = "ok"
+    assert sending(bot, telegram).wait(60) == 0
+
+    everything = "\n".join(telegram.texts)
+    assert all(f"alert {number} of forty" in everything for number in range(40))
+    assert len(telegram.texts) - len(set(telegram.texts)) <= 40
+
+
+def sending(bot: BotHome, telegram: FakeTelegram) -> subprocess.Popen[bytes]:
+    """``alerts retry`` as a process."""
+    environ = {"PATH": os.environ["PATH"], "HOME": str(bot.path.parent), **telegram.settings()}
+    command = [sys.executable, "-m", "thunes_cli", "--home", str(bot.path), "alerts", "retry"]
+    return subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from thunes_cli.ledger.alerts import LOUDEST_FIRST, Alert
 SHOWN_OF_A_KIND = 3
 MOST_PIECES = 4
 _MARK = 16  # units kept free for "(2/4)" and its newline
-_NEXT = re.compile(r"\s+(Next: [^\n]*)\Z")  # an exchange's words may contain another, further up
+_NEXT = "Next: "
 _CUT = "\n… cut here; all of it: thunes alerts list --json"
 
 
@@ -51,7 +50,9 @@ def _paragraphs(alerts: Sequence[Alert]) -> Iterator[str]:
 
 
 def _paragraph(alert: Alert) -> str:
-    text = _NEXT.sub(r"\n\1", readable(alert.text.strip()))
+    what, found, following = readable(alert.text.strip()).rpartition(_NEXT)
+    # The last one is ours; an exchange's words must not tell anybody what to type.
+    text = f"{what.replace(_NEXT, 'Next ').rstrip()}\n{_NEXT}{following}" if found else following
     note = f"\nTrail checkpoint:\n{readable(alert.note.strip())}" if alert.note else ""
     return f"{alert.created_at:%Y-%m-%d %H:%M:%S}Z\n{text}{note}"
 

@@ -57,7 +57,7 @@ class OnceReport:
     kill_switch: str | None
 
 
-ALERTS_S = 5.0  # for what the check has to say; the rest is for the next one
+ALERTS_S = 2.0  # for what the check has to say; the rest is for the next one
 
 
 def run_once(
