@@ -105,7 +105,7 @@ def test_an_exchange_in_trouble(scene: Callable[..., Scene]) -> None:
     stage.heard("ban", "The exchange ordered silence (HTTP 418)")
     stage.heard("the ban is over", "It lasted")
     stage.fault("http_503_before", count=6, path="/")
-    stage.heard("The circuit breaker rest opened: 5 failures within 60 s", "(-1001)")
+    stage.heard("The circuit breaker rest opened: 5 failures within 60 s", "HTTP 503")
     stage.heard("The circuit breaker rest closed", "It lasted")
     stage.heard("job_failed", "Job signal_check failed")
     stage.heard("job_failed", "Job signal_check works again. It lasted")

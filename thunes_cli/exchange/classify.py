@@ -134,7 +134,7 @@ def _by_code(answer: Answer, found: Problem) -> ExchangeFailure | None:
     if found.code in RATE_CODES or answer.status in {429, 418}:
         return _rate_limited(answer, found)
     if found.code in TROUBLE_CODES:
-        return ExchangeDown(f"{found.message} ({found.code})")
+        return ExchangeDown(f"HTTP {answer.status}, {found.message} ({found.code})")
     if found.code in ORDER_REJECTING_CODES or answer.refused:
         return _rejected(found)
     return None
