@@ -12,14 +12,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from operator import itemgetter
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.lines import EVENT_NAME, LineFault, Record, check_place, parse_line
-from thunes_cli.audit.record import FIXED_KEYS, MAX_LINE, VERSION, line_hash
+from thunes_cli.audit.record import FIRST_PREV, FIXED_KEYS, MAX_LINE, VERSION, line_hash
 
 BLOCK = 256 * 1024  # what fits the processor's cache; lines are far shorter
 ABOUT_THE_TRAIL = frozenset({Event.SEGMENT_STARTED, Event.CHECKPOINT_SIGNED, Event.AUDIT_KEY_IN_USE})
@@ -92,7 +92,9 @@ _NUMBERED = msgspec.json.Decoder(_Numbered)
 _LINKED = msgspec.json.Decoder(_Linked)
 _FACTS = msgspec.json.Decoder(dict[str, str | int | bool | None])
 _ENCODER = msgspec.json.Encoder()
-_FIXED = itemgetter(*FIXED_KEYS)
+_FIXED_COLUMNS = [{key} for key in FIXED_KEYS]
+_HASH_LENGTH = len(FIRST_PREV)
+_Columns = tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...], tuple[str, ...]]
 
 
 def summarize(chunk: bytes, level: Level) -> Summary | None:
@@ -115,38 +117,49 @@ def _linked(chunk: bytes, *, deep: bool) -> Summary | None:
     lines = chunk.splitlines(keepends=True)
     if b"\r" in chunk or max(map(len, lines)) > MAX_LINE:
         return None
-    chunk.decode()
-    if deep:
-        records = _FACTS.decode_lines(chunk)
-        versions, seqs, prevs, times, events = zip(*map(_FIXED, records), strict=True)
-        # True equals 1, but is no number of a record.
-        sound = set(map(type, seqs)) == set(map(type, versions)) == {int} and _in_form(records, chunk, times, events)
-    else:
-        linked = _LINKED.decode_lines(chunk)
-        versions, seqs, prevs, events = zip(*[(r.v, r.seq, r.prev, r.event) for r in linked], strict=True)
-        sound = True
-    if not sound or set(versions) != {VERSION} or seqs != tuple(range(seqs[0], seqs[0] + len(lines))):
+    columns = _columns_in_form(chunk) if deep else _columns(chunk)
+    if columns is None:
         return None
-    hashes = [digest.hexdigest() for digest in map(hashlib.sha256, lines)]
-    if list(prevs[1:]) != hashes[:-1]:
+    versions, seqs, prevs, events = columns
+    # True equals 1, but is no number of a record.
+    if set(map(type, seqs)) != {int} or set(map(type, versions)) != {int} or set(versions) != {VERSION}:
+        return None
+    if seqs != tuple(range(seqs[0], seqs[0] + len(lines))):
+        return None
+    hashes = [made.digest() for made in map(hashlib.sha256, lines)]
+    if "".join(prevs[1:]) != b"".join(hashes[:-1]).hex() or set(map(len, prevs)) != {_HASH_LENGTH}:
         return None
     heard = _heard(lines, events) if not ABOUT_THE_TRAIL.isdisjoint(events) else []
-    return Summary(len(lines), seqs[0], prevs[0], hashes[-1], len(chunk) - len(lines[-1]), heard)
+    return Summary(len(lines), seqs[0], prevs[0], hashes[-1].hex(), len(chunk) - len(lines[-1]), heard)
 
 
-def _in_form(records: list[dict[str, Any]], chunk: bytes, times: tuple[str, ...], events: tuple[str, ...]) -> bool:
-    """Writing the records again gives the same bytes: no key twice, no space, no other spelling, valid UTF-8."""
+def _columns(chunk: bytes) -> _Columns | None:
+    """What the links need of each line; other keys are passed over."""
+    chunk.decode()
+    records = _LINKED.decode_lines(chunk)
+    versions, seqs, prevs, events = zip(*[(r.v, r.seq, r.prev, r.event) for r in records], strict=True)
+    return versions, seqs, prevs, events
+
+
+def _columns_in_form(chunk: bytes) -> _Columns | None:
+    """The same, once all facts are flat and writing the records again gave the same bytes.
+
+    The latter shows that no key stands twice, and no space, no other spelling and no invalid UTF-8 anywhere.
+    """
+    records = _FACTS.decode_lines(chunk)
     if _ENCODER.encode_lines(records) != chunk:
-        return False
-    if any(shape[: len(FIXED_KEYS)] != FIXED_KEYS for shape in set(map(tuple, records))):
-        return False
+        return None
+    if [set(column) for column in islice(zip(*records, strict=False), len(FIXED_KEYS))] != _FIXED_COLUMNS:
+        return None
+    columns: Any = islice(zip(*map(dict.values, records), strict=False), len(FIXED_KEYS))
+    versions, seqs, prevs, times, events = columns
     if not all(map(EVENT_NAME.fullmatch, set(events))):
-        return False
+        return None
     if "".join(times).encode().translate(_DIGITS) != _SHAPE * len(times):
-        return False
+        return None
     for _ in map(datetime.fromisoformat, times):  # raises for what is no time
         pass
-    return True
+    return versions, seqs, prevs, events
 
 
 def _heard(lines: list[bytes], events: tuple[str, ...]) -> list[tuple[int, int]]:

@@ -100,38 +100,49 @@ def summaries(
             slots.append(_Slot(item))
         if not slots:
             return
-        _hand_out(slots, hands)
         while not slots[0].done:
+            _collect(hands, timeout_s=0)
+            _hand_out(slots, hands)
             _work(descriptor, slots, hands)
         done = slots.popleft()
         yield done.range, done.summary
 
 
+def _collect(hands: list[Hand], *, timeout_s: float) -> bool:
+    """Take every answer that is there; wait for the first one so long. Whether there was one."""
+    some = False
+    while waiting := [hand.answers for hand in hands if hand.asked]:
+        ready = select.select(waiting, [], [], 0 if some else timeout_s)[0]
+        if not ready:
+            break
+        for hand in hands:
+            if hand.answers in ready:
+                hand.answer()
+        some = True
+    return some
+
+
 def _hand_out(slots: deque[_Slot], hands: list[Hand]) -> None:
-    """Keep every child busy, but with nothing that is quicker done than told."""
+    """Keep every child busy."""
     for hand in hands:
         for slot in islice(slots, 1, None):
             if hand.gone or len(hand.asked) >= _ORDERS:
                 break
-            if not slot.taken and slot.range.level is not Level.SEQUENCE:
+            if not slot.taken:
                 hand.ask(slot)
 
 
 def _work(descriptor: int, slots: deque[_Slot], hands: list[Hand]) -> None:
     """Do the first range that nobody has; with none left, wait a little for the first one, then do it all the same."""
     free = next((slot for slot in slots if not slot.taken), None)
-    waiting = [hand.answers for hand in hands if hand.asked]
-    ready = select.select(waiting, [], [], _PATIENCE_S if free is None else 0)[0] if waiting else []
-    for hand in hands:
-        if hand.answers in ready:
-            hand.answer()
-    if free is None and not ready:
+    if free is None:
+        if slots[0].done or _collect(hands, timeout_s=_PATIENCE_S):
+            return
         free = slots[0]
-    if free is not None and not free.done:
-        free.taken = True
-        item = free.range
-        free.summary = summarize(os.pread(descriptor, item.end - item.start, item.start), item.level)
-        free.done = True
+    free.taken = True
+    item = free.range
+    free.summary = summarize(os.pread(descriptor, item.end - item.start, item.start), item.level)
+    free.done = True
 
 
 def _serve(descriptor: int, orders: int, answers: int, *, not_ours: tuple[int, int]) -> None:

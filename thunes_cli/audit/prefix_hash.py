@@ -1,61 +1,37 @@
-"""The SHA-256 of a file's beginning, computed beside the checking: hashlib gives up the interpreter's lock."""
+"""The SHA-256 of a file's beginning, compared at each mark.
+
+It is computed where the ranges are accepted, not in a thread: children do most of the decoding, and a thread would
+wait for the interpreter's lock after each range, longer than hashing it takes.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import queue
-import threading
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+import os
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
-_AHEAD = 8  # chunks that wait to be hashed, no more: they are memory
 
 
 class PrefixHash(Generic[T]):
-    """Hashes chunks in the order in which they come; remembers the first expectation that was not met."""
+    """Hashes a file from its first byte on; remembers the first expectation that was not met."""
 
-    def __init__(self) -> None:
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
         self._hash = hashlib.sha256()
-        self._queue: queue.Queue[tuple[bytes, tuple[bytes, T] | None] | None] = queue.Queue(_AHEAD)
-        self._missed: tuple[T, bytes] | None = None
-        self._thread = threading.Thread(target=self._run, name="sha256", daemon=True)
+        self.missed: tuple[T, bytes] | None = None
+        """Its subject, and the hash found instead."""
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._queue.put(None)
-        self._thread.join()
-
-    def add(self, chunk: bytes) -> None:
+    def add(self, start: int, end: int) -> None:
         """The next bytes."""
-        self._queue.put((chunk, None))
+        self._hash.update(os.pread(self._descriptor, end - start, start))
 
     def expect(self, digest: bytes, subject: T) -> None:
         """What was added so far must have this hash."""
-        self._queue.put((b"", (digest, subject)))
+        found = self._hash.digest()
+        if found != digest and self.missed is None:
+            self.missed = subject, found
 
-    @property
-    def missed(self) -> tuple[T, bytes] | None:
-        """The subject of the first expectation that was not met, and the hash found instead; as far as computed."""
-        return self._missed
-
-    def settled(self) -> bytes:
-        """Wait until everything is hashed; the hash of it all."""
-        self._queue.join()
+    def digest(self) -> bytes:
+        """The hash of what was added."""
         return self._hash.digest()
-
-    def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
-            chunk, expected = item
-            self._hash.update(chunk)
-            if expected is not None and self._missed is None:
-                found = self._hash.digest()
-                if found != expected[0]:
-                    self._missed = (expected[1], found)
-            self._queue.task_done()
-        self._queue.task_done()

@@ -66,7 +66,8 @@ class Ranges:
 
     def _line_end(self, start: int, until: int, *, at_mark: bool) -> int:
         """A mark that is near, else the end of the last line that fits; what has no such end is taken as it is."""
-        limit = min(until, start + BLOCK)
+        pieces = -(-(until - start) // BLOCK)  # of like size: who shares them out has an easier time
+        limit = start - (start - until) // pieces
         if at_mark and limit == until:
             return limit
         for window in (_WINDOW, MAX_LINE, BLOCK):

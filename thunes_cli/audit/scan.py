@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,17 +91,16 @@ class SegmentScan:
 
     def run(self) -> Scanned:
         """Read it all, or up to the first fault."""
-        untrusted = self._ranges.size - self._order.trusted
-        with _no_garbage(), crew(self._file.descriptor, size=untrusted) as hands, PrefixHash[_Missed]() as hashing:
-            needed = self._file.closed or self._ranges.next_mark() is not None
-            self._hashing = hashing if needed else None
+        if self._file.closed or self._ranges.next_mark() is not None:
+            self._hashing = PrefixHash(self._file.descriptor)
+        with _no_garbage(), crew(self._file.descriptor, size=self._ranges.size) as hands:
             fault = self._read(hands) or self._beyond()
-            digest = hashing.settled()
-            if hashing.missed is not None:
-                missed, found = hashing.missed
-                fault = self._forged(missed.mark, missed.good, expected=_hex(missed.mark.sha256), found=found.hex())
-                self._known = 0
-        return Scanned(self._place, self._torn, digest if self._file.closed else None, fault, self._known)
+        if self._hashing is not None and self._hashing.missed is not None:
+            missed, found = self._hashing.missed
+            fault = self._forged(missed.mark, missed.good, expected=_hex(missed.mark.sha256), found=found.hex())
+            self._known = 0
+        digest = self._hashing.digest() if self._hashing is not None and self._file.closed else None
+        return Scanned(self._place, self._torn, digest, fault, self._known)
 
     def _read(self, hands: list[Hand]) -> Fault | None:
         for item, summary in summaries(self._file.descriptor, self._ranges.next, hands):
@@ -117,7 +115,7 @@ class SegmentScan:
         if not item.whole:
             return self._without_end(item)
         if self._hashing is not None:
-            self._hashing.add(os.pread(self._file.descriptor, item.end - item.start, item.start))
+            self._hashing.add(item.start, item.end)
         fault = self._follow(item, summary) if summary is not None else self._doubt(item)
         if fault is not None:
             return fault
