@@ -73,6 +73,41 @@ def test_drain_after_crash_between_write_and_record(journal: Journal) -> None:
     assert not list(journal.trail.path.parent.glob("*.remains-*"))
 
 
+def test_a_power_failure_undoes_what_was_not_synced(bare_home: Path) -> None:
+    """The ledger as it was synced last, the file as it is: what the file has more is what the ledger still holds."""
+    ledger, trail = bare_home / "thunes.db", bare_home / "audit_trail.jsonl"
+    journal = Journal(Ledger(ledger), trail, Clock())
+    for number in range(2):
+        with journal.change(drain=False) as change:
+            change.record(Event.DAEMON_STARTED, pid=number)
+        if number == 0:
+            assert journal.drain() is DrainOutcome.CLEAN
+            journal.ledger.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    synced = ledger.read_bytes(), ledger.with_name("thunes.db-wal").read_bytes()
+    assert journal.drain() is DrainOutcome.CLEAN
+    written = trail.read_bytes()
+    journal.close()
+
+    ledger.write_bytes(synced[0])
+    ledger.with_name("thunes.db-wal").write_bytes(synced[1])
+    journal = Journal(Ledger(ledger), trail, Clock())
+    with journal.read() as connection:
+        assert outbox.outbox_size(connection) == 1
+    assert journal.drain() is DrainOutcome.CLEAN
+    journal.close()
+
+    assert trail.read_bytes() == written
+    assert len(read_chain(trail)) == 2
+    assert not list(bare_home.glob("*.remains-*"))
+
+
+def test_every_change_is_synced_but_the_one_that_can_be_found_out_again(journal: Journal) -> None:
+    """Bringing records into the file leaves the connection as careful as it was."""
+    freeze(journal, "BTCUSDT")
+
+    assert journal.ledger.connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+
+
 @pytest.mark.parametrize("remains", [b'{"v":1,"seq":1', b"anything\n", b"\x00" * 5000], ids=["torn", "alien", "zeros"])
 def test_remains_of_a_crash_are_set_aside(journal: Journal, remains: bytes) -> None:
     """Bytes beyond the durable length that are not ours are kept as evidence, not in the trail."""

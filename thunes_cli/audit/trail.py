@@ -64,12 +64,17 @@ class Trail:
                 head = outbox.read_head(connection)
                 waiting = outbox.pending(connection, after=head.durable_seq)
             self._finish_rotation(head)
-            if not waiting:
+            if waiting:
+                length = self.write_waiting(head, waiting)
+                # Unsynced: undone by a power failure, the file is longer than the ledger knows, by what still waits.
+                with self.ledger.write_unsynced() as connection:
+                    advance(connection, waiting, length=length)
+                    more = outbox.outbox_size(connection)
+                if more:
+                    continue
+            else:
                 self._check_and_clear(head)
-                return DrainOutcome.CLEAN if head.tampered is None else DrainOutcome.TAMPERED
-            length = self.write_waiting(head, waiting)
-            with self.ledger.write() as connection:
-                advance(connection, waiting, length=length)
+            return DrainOutcome.CLEAN if head.tampered is None else DrainOutcome.TAMPERED
 
     def write_waiting(self, head: outbox.Head, waiting: list[outbox.Pending]) -> int:
         """Put records into the file and sync it; returns the length it has then. The lock must be held.

@@ -136,6 +136,21 @@ class Ledger:
             connection.execute("COMMIT")
 
     @contextmanager
+    def write_unsynced(self) -> Iterator[sqlite3.Connection]:
+        """:meth:`write` without waiting for the disk: a power failure may undo it, until any later change is synced.
+
+        Only for what can be found out again. Order is kept: it is never there without what was committed before it.
+        """
+        connection = self.connection
+        before = connection.execute("PRAGMA synchronous").fetchone()[0]
+        connection.execute("PRAGMA synchronous=NORMAL")
+        try:
+            with self.write():
+                yield connection
+        finally:
+            connection.execute(f"PRAGMA synchronous={before:d}")
+
+    @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """``BEGIN IMMEDIATE`` … ``COMMIT``: what is read inside is still true when it commits."""
         connection = self.connection
