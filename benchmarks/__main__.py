@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from benchmarks import audit, daemon, looking, reconcile, restart, simulator
+from benchmarks import alerts, audit, daemon, looking, reconcile, restart, simulator
 from benchmarks.measure import Cost, measure
 
 Figures = Callable[[Path, Mapping[str, str]], Iterator[str | tuple[str, str]]]
 # Each yields names with their figures, or whole lines; the commands of `looking` have a table of their own.
 PARTS: dict[str, Figures] = {
     "daemon": daemon.figures,
+    "alerts": alerts.figures,
     "restart": restart.figures,
     "reconcile": reconcile.figures,
     "simulator": simulator.figures,
