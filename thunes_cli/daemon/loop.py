@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 BEAT_S = 1.0
 ONCE_WAIT_S = 30.0  # a single check ends by itself; a request of it may take its time-out
 _HURRIED_WAIT_S = 1.0
-_LAST_ALERTS_S = 3.0  # for what is said last; more is for the next start
+_LAST_ALERTS_S = 5.0  # for what is said last; more is for the next start
 _QUICK_START_S = 10.0
 _QUICK_LOOK_S = 0.02
 
