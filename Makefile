@@ -4,6 +4,7 @@
 #   make demo            trade a simulated market (ARGS="--duration 60")
 #   make test            the test suite (ARGS="-k ledger")
 #   make test-long       the long matrices too
+#   make crash           kill it at 2,000 random instants and at every step of an order (INSTANTS=200)
 #   make check           linters, types, import rules, generated files
 #   make bench           figures, each next to a reference of the same run
 #   make coverage        the test suite, with the lines and branches nothing ran
@@ -27,7 +28,7 @@ ifneq ($(STALE),)
 $(shell rm -f $(STAMP))
 endif
 
-.PHONY: help demo test test-long check generate bench coverage dist advisories clean
+.PHONY: help demo test test-long crash check generate bench coverage dist advisories clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -41,6 +42,10 @@ test: $(STAMP)
 
 test-long: $(STAMP)
 	@$(RUN) -m pytest -n 2 $(ARGS)
+
+# An hour and a half; what was hit, and how often, is printed.
+crash: $(STAMP)
+	@CRASH_INSTANTS=$(or $(INSTANTS),2000) $(RUN) -m pytest -n 2 -s tests/crash $(ARGS)
 
 check: $(STAMP)
 	$(RUN) -m ruff check .

@@ -90,6 +90,19 @@ def test_selling_the_fee_asset_itself() -> None:
     assert folded.realized == Decimal(-50)
 
 
+def test_a_fee_in_the_asset_sold_that_what_is_held_cannot_pay() -> None:
+    """The account's other coins pay it: a loss at its value, and the position ends with nothing, not with less."""
+    fee = {"fee": Decimal("0.5"), "fee_asset": "BNB", "fee_quote": Decimal(60), "symbol": "BNBUSDT"}
+    bought = replace(fill(1, Side.BUY, "100", "2"), symbol="BNBUSDT")
+    sold = [replace(fill(number, Side.SELL, "120", "1"), **fee) for number in (2, 3)]
+
+    folded = fold([bought, *sold], [], base="BNB")
+
+    assert (folded.quantity, folded.cost) == (0, 0)
+    assert folded.realized == 240 - 200 - 60 - 60
+    assert folded.lent == 120
+
+
 quantities = st.decimals("0.00001", "10", places=5)
 prices = st.decimals("0.01", "100000", places=2)
 
@@ -104,10 +117,11 @@ def histories(draw: st.DrawFn) -> list[Fill]:
         asset = draw(st.sampled_from(["BTC", "USDT", "BNB"]))
         side = draw(st.sampled_from([Side.BUY, Side.SELL])) if held > 0 else Side.BUY
         if side is Side.SELL:
-            quantity, asset = min(quantity, held), "USDT" if asset == "BTC" else asset
+            quantity = min(quantity, held)
         fee = (quantity if asset == "BTC" else Decimal("0.01")) * Decimal("0.001")
         fills.append(fill(number, side, str(price), str(quantity), fee=str(fee), fee_asset=asset, fee_quote="0.03"))
-        held += quantity - (fee if asset == "BTC" else 0) if side is Side.BUY else -quantity
+        held += quantity if side is Side.BUY else -quantity
+        held = max(held - (fee if asset == "BTC" else 0), Decimal(0))
     return fills
 
 
@@ -122,12 +136,16 @@ def test_order_and_repetition_do_not_matter(fills: list[Fill], random: object) -
 
 @given(histories())
 def test_the_books_balance(fills: list[Fill]) -> None:
-    """Cash + inventory at cost = realised result + BNB fees at their value, to the last digit; never negative."""
+    """Cash + inventory at cost = realised result + fees that others paid at their value; never negative.
+
+    To the last digit. Others are the account's BNB, and coins beyond what is held.
+    """
     folded = fold(fills, [], base="BTC")
     effects = asset_effects(fills, assets={"BTCUSDT": ("BTC", "USDT")})
     bnb_value = sum((item.fee_quote for item in fills if item.fee_asset == "BNB"), Decimal(0))
 
-    assert effects["USDT"] + folded.cost == folded.realized + bnb_value
-    assert effects["BTC"] == folded.quantity
+    assert effects["USDT"] + folded.cost == folded.realized + bnb_value + folded.lent
+    assert effects["BTC"] <= folded.quantity
+    assert folded.lent or effects["BTC"] == folded.quantity
     assert folded.quantity >= 0
     assert folded.cost >= 0

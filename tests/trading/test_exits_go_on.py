@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from scripted_exchange import rules_of
@@ -39,6 +40,38 @@ def alerts_of(room: Room, kind: str) -> int:
 
 def sells(room: Room) -> list[OrderState]:
     return [order.state for order in room.orders() if order.side is Side.SELL]
+
+
+def test_coins_that_somebody_took_out_do_not_keep_the_rest(holding: Room) -> None:
+    """Refused for want of balance, an exit sells what the account still has, and no more."""
+    (position,) = holding.positions()
+    holding.exchange.balances["BTC"] = left = Decimal("0.00041")
+    holding.exchange.script = [Rejected("Account has insufficient balance for requested action.", -2010)]
+    holding.show(SELL_NOW)
+    holding.engine.signal_check()
+    assert sells(holding) == [OrderState.REJECTED]
+
+    holding.pass_by(30 * SECOND)
+    holding.engine.stop_check()
+
+    assert sells(holding) == [OrderState.REJECTED, OrderState.FILLED]
+    assert holding.exchange.placed[-1].quantity == left
+    assert holding.positions()[0].sold_qty == left < position.quantity
+
+
+def test_nothing_left_to_sell_is_told(holding: Room) -> None:
+    """An account without the coins gets no second order that must be refused: the exit is blocked, and said to be."""
+    holding.exchange.balances["BTC"] = Decimal(0)
+    holding.exchange.script = [Rejected("Account has insufficient balance for requested action.", -2010)]
+    holding.show(SELL_NOW)
+    holding.engine.signal_check()
+
+    holding.pass_by(30 * SECOND)
+    holding.engine.stop_check()
+
+    assert sells(holding) == [OrderState.REJECTED]
+    assert holding.positions()[0].exit_problem == "the account has only 0 BTC free"
+    assert alerts_of(holding, "exit_blocked") == 1
 
 
 def test_first_byte_of_an_exit_does_not_wait_for_the_trail(holding: Room, monkeypatch: pytest.MonkeyPatch) -> None:

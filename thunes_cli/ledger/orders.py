@@ -325,6 +325,15 @@ def last_attempt(connection: sqlite3.Connection, position_id: int) -> int:
     return int(row[0] or 0)
 
 
+def last_refusal(connection: sqlite3.Connection, position_id: int) -> int | None:
+    """The exchange's code for refusing the last exit attempt of a position; None when it did not, or there is none."""
+    row = connection.execute(
+        "SELECT error_code FROM orders WHERE position_id = ? AND attempt IS NOT NULL ORDER BY attempt DESC LIMIT 1",
+        (position_id,),
+    ).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
 def note_absence(
     connection: sqlite3.Connection, order_id: int, *, absences: int, mono: float, boot: str, next_try_wall: datetime
 ) -> None:

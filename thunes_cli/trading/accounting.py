@@ -6,7 +6,8 @@ lost leave at cost, outside the result. None of them moved money, so they have n
 
 Fees are a loss at once, whatever asset they are kept in; what is held is carried at the price paid without them.
 Hence, exactly: quote received − quote paid − fees kept in quote + cost of what is held = realised result, where a
-fee in a third asset (BNB) is part of the result at its value but never of the cash.
+fee in a third asset (BNB) is part of the result at its value but never of the cash. So is a fee that a sale of BNB
+keeps in BNB and that what is held cannot pay: the account's other coins pay it, and no position is ever negative.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ _COST_UNIT = Decimal("1e-12")  # a share of the cost is rounded here, once; the 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A position's numbers, and what each fill realised (by fill row id, in quote, net of its fee)."""
+    """A position's numbers, and what each fill realised (by fill row id, in quote, net of its fee).
+
+    ``lent`` is the value (quote) of fees in base that coins outside the position paid.
+    """
 
     quantity: Decimal
     cost: Decimal
@@ -35,17 +39,23 @@ class Folded:
     sold_quote: Decimal
     realized: Decimal
     fees: Decimal
+    lent: Decimal
     entry_time: datetime | None
     last_exit: datetime | None
     realized_by_fill: tuple[tuple[int, Decimal], ...]
 
 
 class _Inventory:
-    """What is held and what it cost, while fills are walked through."""
+    """What is held and what it cost, while fills are walked through.
+
+    ``paid`` are fees of sales that were taken from it, ``lent`` the value of those that others paid.
+    """
 
     def __init__(self) -> None:
         self.quantity = ZERO
         self.cost = ZERO
+        self.paid = ZERO
+        self.lent = ZERO
 
     def add(self, quantity: Decimal, cost: Decimal) -> None:
         self.quantity = EXACT.add(self.quantity, quantity)
@@ -62,6 +72,26 @@ class _Inventory:
             share = exact.quantize(_COST_UNIT, context=EXACT)
         self.add(-quantity, -share)
         return share
+
+    def sell(self, quantity: Decimal, price: Decimal) -> Decimal:
+        """Remove what was sold; returns its cost. Coins that fees had taken may turn out to have been others'."""
+        back = min(quantity - self.quantity, self.paid)
+        if back > 0:
+            self.paid = EXACT.subtract(self.paid, back)
+            self.add(back, self._lend(back, price))
+        return self.take(quantity)
+
+    def pay(self, fee: Decimal, price: Decimal) -> Decimal:
+        """Remove a fee kept in base; returns what it cost. What is not held is paid by others, at its value."""
+        inside = min(fee, max(self.quantity, ZERO))
+        self.paid = EXACT.add(self.paid, inside)
+        share = self.take(inside) if inside else ZERO
+        return EXACT.add(share, self._lend(fee - inside, price))
+
+    def _lend(self, quantity: Decimal, price: Decimal) -> Decimal:
+        value = EXACT.multiply(quantity, price)
+        self.lent = EXACT.add(self.lent, value)
+        return value
 
 
 def fee_in_quote(fill_fee: Decimal, fee_asset: str, *, price: Decimal, base: str, quote: str) -> Decimal | None:
@@ -109,6 +139,7 @@ def fold(fills: Iterable[Fill], moves: Sequence[DustMove], *, base: str) -> Fold
         sold_quote=totals[Side.SELL][1],
         realized=sum((value for _, value in realized), ZERO),
         fees=fees,
+        lent=held.lent,
         entry_time=min((fill.traded_at for fill in buys), default=None),
         last_exit=max((fill.traded_at for fill in sales), default=None),
         realized_by_fill=tuple(realized),
@@ -131,9 +162,9 @@ def _apply(fill: Fill, held: _Inventory, *, base: str) -> Decimal:
     if fill.source is FillSource.RESET:
         held.take(fill.quantity)
         return ZERO
-    gain = fill.quote_quantity - held.take(fill.quantity)
+    gain = fill.quote_quantity - held.sell(fill.quantity, fill.price)
     # A fee in base on a SELL (selling BNB while fees are paid in BNB) leaves the inventory at cost.
-    return gain - (held.take(kept_in_base) if kept_in_base else fill.fee_quote)
+    return gain - (held.pay(kept_in_base, fill.price) if kept_in_base else fill.fee_quote)
 
 
 def apply_fold(position: Position, folded: Folded) -> Position:

@@ -9,12 +9,13 @@ from decimal import Decimal
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
+from thunes_cli.exchange.classify import ORDER_REJECTED
 from thunes_cli.exchange.failures import ExchangeFailure
 from thunes_cli.exchange.filters import MarketFacts, SymbolRules, shape_market_sell
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger import controls, orders, positions
 from thunes_cli.ledger.identity import take_client_order_id
-from thunes_cli.model import ExitReason, Order, OrderState, Position, PositionStatus, Side
+from thunes_cli.model import ZERO, ExitReason, Order, OrderState, Position, PositionStatus, Side, plain
 from thunes_cli.process import this_process
 from thunes_cli.risk.exits import BLOCKED_AFTER
 from thunes_cli.risk.wire import wire_refusal
@@ -68,11 +69,13 @@ class Exits:
             if not _due(connection, position, clock.wall()) or wire_refusal(connection, clock) is not None:
                 return None
             wiped = _wiped(connection, position)
+            refused = orders.last_refusal(connection, position.id) == ORDER_REJECTED
         if wiped is not None:
             self._hold_back(position, wiped)
             return None
         try:
-            amount = self._sellable_amount(position, price)
+            held = self._held(position) if refused else position.quantity
+            amount = self._sellable_amount(position, held, price)
         except ExchangeFailure as error:
             _log.warning("exit waits: symbol=%s why=%s", position.symbol, error)
             return None
@@ -83,16 +86,24 @@ class Exits:
         self._after(position, order)
         return order
 
-    def _sellable_amount(self, position: Position, price: Decimal | None) -> Decimal | None:
+    def _held(self, position: Position) -> Decimal:
+        """What the account really has of a position: what somebody took out must not keep the rest from being sold."""
+        balance = self._exchange.account().balances.get(position.base)
+        return min(position.quantity, ZERO if balance is None else balance.free)
+
+    def _sellable_amount(self, position: Position, held: Decimal, price: Decimal | None) -> Decimal | None:
         """What one SELL can carry now; None, with the reason written down, when the exchange would take nothing."""
         rules = self._symbols.rules(position.symbol)
         if rules is None or not rules.tradable:
             self._hold_back(position, f"the symbol is {'delisted' if rules is None else rules.status}")
             return None
         facts = self._facts(position.symbol, price)
-        shaped = shape_market_sell(rules, position.quantity, facts)
+        shaped = shape_market_sell(rules, held, facts)
         if shaped.failure is None:
             return shaped.amount
+        if held < position.quantity:
+            self._hold_back(position, f"the account has only {plain(held)} {position.base} free")
+            return None
         self._unsellable(position, rules, facts, why=f"{shaped.failure.message}: {shaped.failure.detail}")
         return None
 
