@@ -191,7 +191,9 @@ class Looker:
 
 
 def _fresh(look: Look, known: set[str]) -> set[str]:
-    return {finding.key for finding in look.comparison.findings if finding.counts} - known
+    """What is new and may pass by itself; whether an unfinished order does is for resolution to find out."""
+    findings = look.comparison.findings
+    return {each.key for each in findings if each.counts and each.kind is not Kind.UNRESOLVED_ORDER} - known
 
 
 def _unexplained(look: Look) -> list[Asset]:

@@ -1,19 +1,21 @@
 """Reading the exchange's side of a comparison: balances that fit the lists of orders and trades.
 
-Orders are executed while we read. So the balances are asked for between two readings of the newest trades, and when
-the second one shows a trade that the first did not, they are asked for again.
+Orders are executed while we read. So the balances are asked for before and after the lists: when they are the same,
+all of it is of one moment. When not, they are asked for between two readings of the newest trades, and again as long
+as the second one shows a trade that the first did not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
+from decimal import Decimal
 
 from thunes_cli.clock import Clock
 from thunes_cli.errors import Unavailable
 from thunes_cli.exchange.classify import UNKNOWN_SYMBOL
 from thunes_cli.exchange.failures import Rejected
 from thunes_cli.exchange.protocol import Exchange
-from thunes_cli.model import OrderReport, Trade
+from thunes_cli.model import Account, OrderReport, Trade
 from thunes_cli.trading.evidence import PAGE
 from thunes_cli.trading.reconcile_inputs import Listed, Market, Window
 
@@ -55,6 +57,7 @@ class MarketReader:
             NeverStill: somebody trades all the time.
         """
         began = self._clock.now()
+        before = self._account()
         trades: dict[str, list[Trade]] = {}
         for window in windows:
             found = self._all_trades(window)
@@ -63,8 +66,10 @@ class MarketReader:
         listed = [window for window in windows if window.symbol in trades]
         orders = {window.symbol: self._all_orders(window) for window in listed}
         for _ in range(_ROUNDS):
-            account = self._exchange.account()
-            self._progress(len(account.balances))
+            account = self._account()
+            if _totals(account) == _totals(before):
+                break
+            before = account
             fresh = {window.symbol: self._newer(window, trades[window.symbol]) for window in listed}
             if not any(fresh.values()):
                 break
@@ -79,9 +84,14 @@ class MarketReader:
         return Market(
             began=began,
             uid=account.uid,
-            totals={asset: balance.total for asset, balance in account.balances.items()},
+            totals=_totals(account),
             listed={w.symbol: Listed(w, _sorted(orders[w.symbol]), tuple(trades[w.symbol])) for w in listed},
         )
+
+    def _account(self) -> Account:
+        account = self._exchange.account()
+        self._progress(len(account.balances))
+        return account
 
     def _all_trades(self, window: Window) -> list[Trade] | None:
         """The window's trades; None for a symbol that is unknown to the exchange."""
@@ -147,6 +157,10 @@ class MarketReader:
             self._progress(1)
             found += [report for report in page[:1] if report.order_id == number]
         return found
+
+
+def _totals(account: Account) -> dict[str, Decimal]:
+    return {asset: balance.total for asset, balance in account.balances.items()}
 
 
 def _next_order(orders: Sequence[OrderReport], *, default: int) -> int:
