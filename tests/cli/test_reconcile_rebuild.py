@@ -114,14 +114,14 @@ def test_the_old_copy_that_comes_back_is_noticed(home: ExchangeHome) -> None:
     new.ask("reconcile", "--rebuild", *CONFIRM)
     new.step()
     new.buy("ETHUSDT")
-
-    answer = home.ask("reconcile", "--json")
-
-    assert "other_copy" in {finding["kind"] for finding in answer.data["findings"]}
     home.step()
     home.buy("ETHUSDT")
-    found = new.ask("reconcile", "--json")
-    assert "other_copy" in {finding["kind"] for finding in found.data["findings"]}
+
+    for copy in (home, new):
+        answer = copy.ask("reconcile", "--json")
+
+        assert "other_copy" in {finding["kind"] for finding in answer.data["findings"]}
+        assert all(symbol["frozen"] for symbol in copy.ask("symbols", "list", "--json").data["symbols"])
 
 
 def test_only_an_empty_ledger_is_rebuilt(home: ExchangeHome) -> None:

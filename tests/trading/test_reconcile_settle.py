@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from reconcile_room import findings, forget_fills, frozen, kinds, reconciler, stranger
+from reconcile_room import findings, forget_fills, frozen, kinds, look, reconciler, stranger
 from scripted_exchange import rules_of
 from trading_room import BUY_AGAIN, BUY_NOW, HOUR, SELL_NOW, Room
 
@@ -187,6 +187,26 @@ def test_what_is_not_understood_takes_no_entries(holding: Room, trouble: str, st
     reconciler(holding).routine(by="job")
 
     assert frozen(holding).keys() == stopped
+
+
+@pytest.mark.parametrize("trouble", ["copy", "wiped", "web"])
+def test_what_stops_everything_does_so_whoever_asked(holding: Room, trouble: str) -> None:
+    """An operator's comparison says "entries are stopped" and means it; it freezes nothing else, and frees again."""
+    worker = reconciler(holding)
+    before = dict(holding.exchange.reports), dict(holding.exchange.balances)
+    if trouble == "wiped":
+        holding.exchange.reports.clear()
+        holding.exchange.balances = {"USDT": Decimal(10000), "BTC": Decimal(1)}
+    else:
+        stranger(holding, Side.BUY, "100", client_order_id="thabcdefzzz-B-1" if trouble == "copy" else "web_1")
+
+    worker.keep(look(holding), by="operator")
+
+    assert frozen(holding).keys() == (set() if trouble == "web" else {"BTCUSDT"})
+    if trouble == "wiped":
+        holding.exchange.reports, holding.exchange.balances = before
+        worker.keep(look(holding), by="operator")
+        assert frozen(holding) == {}
 
 
 def test_a_freeze_of_ours_ends_with_its_reason_and_others_stay(holding: Room) -> None:

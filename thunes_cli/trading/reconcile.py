@@ -80,8 +80,13 @@ class Reconciler:
         return self._settling.settle(look)
 
     def keep(self, look: Look, *, by: str) -> None:
-        """Write a comparison down that a person asked for: no symbol is frozen or freed by it."""
-        write_down(self._journal, look, by=by)
+        """Write down a comparison that a person asked for. Entries stop when it found a second copy, or a wipe."""
+        write_down(self._journal, look, by=by, traded=self._traded(), asked=True)
+
+    def _traded(self) -> list[str]:
+        with self._journal.read() as connection:
+            held = {position.symbol for position in open_positions(connection)}
+        return sorted({*self._plan.symbols, *held})
 
     def accept(self, look: Look, who: Judgement, *, price: Decimal | None = None) -> list[Applied]:
         """Settle the rest by the operator's word: what differs is as it is, who else traded is known.
@@ -136,9 +141,7 @@ class Reconciler:
         applied = self._settling.settle(look)
         if applied:
             look = self._looker.look(scope)
-        with self._journal.read() as connection:
-            held = {position.symbol for position in open_positions(connection)}
-        write_down(self._journal, look, by=by, freeze=sorted({*self._plan.symbols, *held}))
+        write_down(self._journal, look, by=by, traded=self._traded())
         done = Reconciled(look, tuple(applied))
         for item in applied:
             _log.warning("reconcile settled: %s: %s", item.kind, item.what)

@@ -224,7 +224,9 @@ class _Sorting:
         status = report.status if report else "UNKNOWN"
         unchanged = before is not None and not fresh and (report is None or before.status == report.status)
         executed = report.executed_qty if report else sum((trade.quantity for trade in trades), ZERO)
-        value = report.executed_quote if report else sum((trade.quote_quantity for trade in trades), ZERO)
+        value = sum((trade.quote_quantity for trade in trades), ZERO)
+        if report and report.executed_quote >= 0:  # of very old orders the exchange says less than nothing: unknown
+            value = report.executed_quote
         self.result.foreign.append(
             ExternalOrder(
                 symbol=window.symbol,

@@ -87,14 +87,15 @@ def _trade_data(ref: TradeRef) -> dict[str, Any]:
     }
 
 
-def write_down(journal: Journal, look: Look, *, by: str, freeze: Sequence[str] | None = None) -> list[Finding]:
+def write_down(journal: Journal, look: Look, *, by: str, traded: Sequence[str], asked: bool = False) -> list[Finding]:
     """Keep a comparison; returns the findings that are new.
 
     Args:
         journal: of the home.
         look: the comparison.
         by: who asked for it: ``operator``, ``job``, ``start``.
-        freeze: the symbols to stop when everything must stop; None leaves the symbols as they are.
+        traded: the symbols to stop when everything must stop.
+        asked: by a person, who is not taken by surprise: nothing is frozen but everything, where that is called for.
     """
     with journal.change() as change:
         epoch = read_identity(change.connection).exchange_epoch
@@ -112,8 +113,7 @@ def write_down(journal: Journal, look: Look, *, by: str, freeze: Sequence[str] |
         _tell(change, fresh)
         if before is not None and not before.clean and look.comparison.clean and look.scope.symbol is None:
             _alert(change, "Ledger and exchange agree again. Next: thunes status", alerts.Severity.INFO)
-        if freeze is not None:
-            _freeze(change, look, freeze)
+        _freeze(change, look, traded, asked=asked)
         return fresh
 
 
@@ -253,12 +253,16 @@ def _alert(
 # -- freezing ----------------------------------------------------------------------------------------------------
 
 
-def _freeze(change: Change, look: Look, everything: Sequence[str]) -> None:
-    wanted = _to_freeze(look.comparison.findings, everything)
+def _freeze(change: Change, look: Look, everything: Sequence[str], *, asked: bool) -> None:
+    findings = look.comparison.findings
+    wanted = _to_freeze(findings, everything)
     frozen = controls.frozen_symbols(change.connection)
-    for symbol, reason in sorted(wanted.items()):
+    alarms = [finding for finding in findings if finding.kind in _STOPS_ALL]
+    for symbol, reason in sorted((_to_freeze(alarms, everything) if asked else wanted).items()):
         if freeze_symbol(change, symbol, reason=reason, actor=ACTOR):
             frozen.pop(symbol, None)
+    if look.scope.symbol is not None:
+        return
     for symbol, freeze in frozen.items():
         if freeze.actor == ACTOR and symbol not in wanted:
             unfreeze_symbol(change, symbol, reason="ledger and exchange agree about it again", actor=ACTOR)
