@@ -92,8 +92,11 @@ def channels_of(call: Call, home: Path, *, timeout_s: float) -> Channels:
 
 def couriers_of(call: Call, journal: Journal, channels: Channels) -> list[Courier]:
     """Who delivers on these channels; the trail's checkpoint goes with what matters most."""
+    import logging
+
     from thunes_cli.alerts.outbox import Courier
     from thunes_cli.alerts.witness import anchor_of
 
+    logging.getLogger("thunes_cli.alerts").addHandler(logging.NullHandler())  # the answer says it; a command has no log
     anchor = anchor_of(journal, call.credentials)
     return [Courier(journal, notifier, anchor=anchor, redact=channels.redact) for notifier in channels.notifiers]

@@ -12,6 +12,7 @@ from thunes_cli.cli.reading import read_book, typed
 from thunes_cli.cli.result import Problem, Result, Table
 from thunes_cli.clock import Anchor, to_text
 from thunes_cli.errors import ExitCode, UsageFault
+from thunes_cli.ledger.alert_delivery import WhyHeld
 from thunes_cli.ledger.alert_kinds import Kind
 from thunes_cli.ledger.view_alerts import LOG, AlertsView, Told, count_waiting, read_alerts
 from thunes_cli.spans import span
@@ -195,7 +196,8 @@ def _hold(hold: Hold, anchor: Anchor) -> dict[str, Any]:
 
 def _failing(call: Call, hold: Hold, anchor: Anchor) -> Problem:
     since = moment(anchor.market_at(hold.since_wall))
-    message = f"{hold.channel} takes no alerts since {since}: {hold.problem}; they wait, none is lost"
+    until = f", until {moment(anchor.market_at(hold.next_try_wall))}" if hold.why is WhyHeld.TOLD else ""
+    message = f"{hold.channel} takes no alerts since {since}: {hold.problem}{until}; they wait, none is lost"
     following = "telegram test" if hold.channel == "telegram" else "alerts retry"
     return Problem("alert_not_delivered", message, typed(call, following))
 

@@ -106,11 +106,11 @@ def _not_delivered(problem: Problem, exit_code: ExitCode, **more: Any) -> Result
 
 
 def _go_on(call: Call) -> None:
-    """It works now: the daemon need not wait for its back-off. A ledger that cannot be written changes nothing."""
+    """It works now: nobody need wait any more, whatever was ordered. A ledger that cannot be written is no matter."""
     from thunes_cli.alerts.telegram import NAME
     from thunes_cli.cli.writing import home_journal
     from thunes_cli.errors import ThunesError
     from thunes_cli.ledger.alert_delivery import try_again_now
 
     with suppress(ThunesError, sqlite3.Error), home_journal(call) as journal, journal.ledger.write() as connection:
-        try_again_now(connection, NAME)
+        try_again_now(connection, NAME, told_too=True)
