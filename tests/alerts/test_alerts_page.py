@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -116,13 +115,6 @@ def points_of(pyproject: str) -> str:
     return "".join(f"[{group}]\n{name} = {value}\n" for group, name, value in found)
 
 
-def run(bot: BotHome, place: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own, which finds the package."""
-    environ = {"PATH": os.environ["PATH"], "HOME": str(place), "PYTHONPATH": str(place), **settings}
-    command = [sys.executable, "-m", "thunes_cli", "--home", str(bot.path), *words, "--json"]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
-
-
 ACTIVATE = ("killswitch", "activate", "--reason", "test")
 
 
@@ -130,10 +122,14 @@ def test_the_guides_channel_works_as_it_stands(stage: Stage, tmp_path: Path, tel
     """Installed from the page's own code, it carries an alert; Telegram beside it is not disturbed."""
     place = tmp_path / "site"
     install(place, code=guide("python"), points=points_of(guide("toml")))
+    assert stage.bot.ask(*ACTIVATE).code == 0
+    settings = {"NOTIFIERS": "ntfy", "NTFY_URL": f"{telegram.url}/topic", **telegram.settings()}
+    environ = {"PATH": os.environ["PATH"], "HOME": str(place), "PYTHONPATH": str(place), **settings}
+    command = [sys.executable, "-m", "thunes_cli", "--home", str(stage.bot.path), "alerts", "retry", "--json"]
 
-    done = run(stage.bot, place, *ACTIVATE, NOTIFIERS="ntfy", NTFY_URL=f"{telegram.url}/topic", **telegram.settings())
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
 
-    assert (done.returncode, json.loads(done.stdout)["problems"]) == (0, []), done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     (beat,) = telegram.beats
     assert beat[:2] == ("POST", "/topic")
     assert "Kill switch activated by " in beat[2]
@@ -151,38 +147,46 @@ BAD = {
 }
 
 
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place for a package that this process finds."""
+    place = tmp_path / "site"
+    monkeypatch.syspath_prepend(str(place))
+    monkeypatch.delitem(sys.modules, "our_ntfy", raising=False)
+    return place
+
+
 @pytest.mark.parametrize("name", [*BAD, "is not installed"])
 def test_a_channel_that_is_no_good_is_named_and_harms_nobody(
-    stage: Stage, tmp_path: Path, telegram: FakeTelegram, name: str
+    stage: Stage, site: Path, telegram: FakeTelegram, name: str
 ) -> None:
     """The others carry the alert; a retry says what is wrong, without the channel's secrets."""
-    place, secret = tmp_path / "site", "CANARY-of-the-channel"
     code, said = BAD.get(name, ("", "no installed package provides it"))
-    install(place, code=code, points="[thunes.notifiers]\nntfy = our_ntfy:Ntfy\n" if code else "")
-    settings = {"NOTIFIERS": "ntfy", "NTFY_TOKEN": secret}
+    install(site, code=code, points="[thunes.notifiers]\nntfy = our_ntfy:Ntfy\n" if code else "")
+    settings = {"NOTIFIERS": "ntfy", "NTFY_TOKEN": "CANARY-of-the-channel"}
+    assert stage.bot.ask(*ACTIVATE).code == 0
 
-    done = run(stage.bot, place, *ACTIVATE, **settings, **telegram.settings())
-    retried = run(stage.bot, place, "alerts", "retry", **settings)
+    alone = stage.bot.ask("alerts", "retry", "--json", environ=settings)
+    beside = stage.bot.ask("alerts", "retry", "--json", environ=settings | telegram.settings())
 
-    assert done.returncode == 0, done.stderr
-    assert len(telegram.texts) == 1
-    assert retried.returncode == 78
-    assert said in json.loads(retried.stdout)["problems"][0]["message"]
-    assert secret not in done.stdout + done.stderr + retried.stdout + retried.stderr
+    assert alone.code == 78
+    assert said in alone.document["problems"][0]["message"]
+    assert (beside.code, len(telegram.texts)) == (0, 1)
+    assert "CANARY" not in alone.out + alone.err + beside.out + beside.err
 
 
-def test_a_channel_that_fails_tells_no_secret(stage: Stage, tmp_path: Path) -> None:
+def test_a_channel_that_fails_tells_no_secret(stage: Stage, site: Path) -> None:
     """Its exception is kept, logged and shown without what its settings hold."""
-    place, secret = tmp_path / "site", "CANARY-of-the-channel"
     code = (
         "class Ntfy:\n    def __init__(self, params):\n        self.params = params\n"
         "    def send(self, message):\n        raise RuntimeError(f'no luck with {self.params}')\n"
     )
-    install(place, code=code, points="[thunes.notifiers]\nntfy = our_ntfy:Ntfy\n")
+    install(site, code=code, points="[thunes.notifiers]\nntfy = our_ntfy:Ntfy\n")
+    assert stage.bot.ask(*ACTIVATE).code == 0
 
-    done = run(stage.bot, place, *ACTIVATE, NOTIFIERS="ntfy", NTFY_TOKEN=secret)
+    done = stage.bot.ask("alerts", "retry", "--json", environ={"NOTIFIERS": "ntfy", "NTFY_TOKEN": "CANARY-of-it"})
 
-    assert done.returncode == 0
-    assert "ntfy failed: RuntimeError: no luck with" in json.loads(done.stdout)["problems"][0]["message"]
-    assert secret not in done.stdout + done.stderr
-    assert all(secret.encode() not in path.read_bytes() for path in stage.bot.path.rglob("*") if path.is_file())
+    assert done.code == 13
+    assert "ntfy failed: RuntimeError: no luck with" in done.document["problems"][0]["message"]
+    assert "CANARY" not in done.out + done.err
+    assert all(b"CANARY" not in path.read_bytes() for path in stage.bot.path.rglob("*") if path.is_file())
