@@ -27,6 +27,7 @@ from thunes_cli.config.credentials import Credentials
 from thunes_cli.config.endpoints import Endpoints
 from thunes_cli.config.secrets import Secret
 from thunes_cli.exchange.binance import BinanceExchange, connect
+from thunes_cli.exchange.clock_sync import read_anchor
 from thunes_cli.ledger import fills, orders, positions
 from thunes_cli.ledger.connection import open_for_reading
 from thunes_cli.model import Order, OrderReport, OrderState, Position, Side, Trade
@@ -149,13 +150,16 @@ class Room:
         address = self.exchange.address
         url = address["rest_url"]
         key = Credentials(Secret(address["api_key"]), Secret(address["api_secret"]), None, "test")
-        return connect(
+        clock = Clock()
+        client = connect(
             Endpoints(url, address["stream_url"], address["ws_api_url"], url),
             key,
-            clock=Clock(),
+            clock=clock,
             recv_window_ms=60000,
             timeout_s=10,
         )
+        clock.set_anchor(read_anchor(client, clock, speed=Decimal(1), samples=1))
+        return client
 
     def reports(self) -> list[OrderReport]:
         """Every order of the account."""
@@ -237,14 +241,20 @@ def open_room(
     candles: int = 2000,
     between: Callable[[str], str] = lambda url: url,
     home_at: Path | None = None,
+    speed: int | None = None,
+    history: int = HISTORY,
     **settings: str,
 ) -> Iterator[Room]:
-    """A room of its own, closed at the end. ``between``: what the home takes for the exchange's address."""
+    """A room of its own, closed at the end. ``between``: what the home takes for the exchange's address.
+
+    ``speed``: of a market that goes on by itself; None goes on by steps. ``history``: candles that have closed.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     market = write_market(directory, candles=candles + HISTORY)
     # Not the address every key is bound to: so clients may come from any loopback address.
+    pace = ("--step",) if speed is None else ("--speed", str(speed))
     exchange = serve(
-        *(directory / "sim", "--candles", str(market), "--step", "--start", str(HISTORY), "--host", "127.0.0.2")
+        *(directory / "sim", "--candles", str(market), *pace, "--start", str(history), "--host", "127.0.0.2")
     )
     home = make_home(
         home_at or directory / "home",
@@ -264,7 +274,7 @@ def open_room(
     )
     spawner = Spawner(directory)
     try:
-        yield Room(exchange, home, spawner, directory / "once.output")
+        yield Room(exchange, home, spawner, directory / "once.output", closed=history)
     finally:
         spawner.close()
         home.close()
