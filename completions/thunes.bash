@@ -5,7 +5,7 @@
 _thunes_facts() {
     words= options= valued=
     case $1 in
-        '') words='init run demo stop status positions orders symbols balance pnl explain audit killswitch breaker reconcile alerts telegram config sim'
+        '') words='init run demo stop status positions orders symbols balance pnl explain audit killswitch breaker reconcile alerts telegram backup config sim'
             options='--home --env-file --json -q --quiet --version --help -h'
             valued='--home --env-file' ;;
         init) words=''
@@ -137,6 +137,27 @@ _thunes_facts() {
         'telegram test') words=''
             options='--json -q --quiet --help -h'
             valued='' ;;
+        backup) words='create list verify drill prune restore'
+            options='--include-secrets --identity --dry-run --json -q --quiet --help -h'
+            valued=--identity ;;
+        'backup create') words=''
+            options='--include-secrets --identity --dry-run --json -q --quiet --help -h'
+            valued=--identity ;;
+        'backup list') words=''
+            options='--json -q --quiet --help -h'
+            valued='' ;;
+        'backup verify') words=''
+            options='--all --quick --identity --json -q --quiet --help -h'
+            valued=--identity ;;
+        'backup drill') words=''
+            options='--identity --json -q --quiet --help -h'
+            valued=--identity ;;
+        'backup prune') words=''
+            options='--identity --yes --dry-run --json -q --quiet --help -h'
+            valued=--identity ;;
+        'backup restore') words=''
+            options='--to --in-place --identity --confirm --dry-run --json -q --quiet --help -h'
+            valued='--to --identity --confirm' ;;
         config) words='check show'
             options='--help -h'
             valued='' ;;
@@ -192,6 +213,13 @@ _thunes_value() {
         'audit validate|--anchor') echo '<file>' ;;
         'audit validate|--public-key') echo '<file>' ;;
         'audit validate|0') echo '<file>' ;;
+        'backup|--identity') echo '<file>' ;;
+        'backup create|--identity') echo '<file>' ;;
+        'backup verify|--identity') echo '<file>' ;;
+        'backup drill|--identity') echo '<file>' ;;
+        'backup prune|--identity') echo '<file>' ;;
+        'backup restore|--to') echo '<directory>' ;;
+        'backup restore|--identity') echo '<file>' ;;
         'sim serve|--candles') echo '<file>' ;;
         'sim serve|--dir') echo '<directory>' ;;
         'sim state|--dir') echo '<directory>' ;;

@@ -23,8 +23,8 @@ end
 
 complete -c thunes -f
 
-set -g __thunes_valued --allow --anchor --asset --candles --confirm --count --deny --dir --duration --env-file --environment --event --for --home --host --instance --ip --kind --label --lines --ms --path --port --price --public-key --quantity --queries --reason --seconds --seed --side --since --size --speed --stale --start --state --status --symbol --timeout --url -n
-set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'alerts' 'alerts list' 'alerts retry' 'alerts mute' 'alerts unmute' 'telegram' 'telegram test' 'config' 'config check' 'config show' 'sim' 'sim serve' 'sim state' 'sim fault' 'sim faults' 'sim key' 'sim key list' 'sim key add' 'sim key revoke' 'sim key restrict'
+set -g __thunes_valued --allow --anchor --asset --candles --confirm --count --deny --dir --duration --env-file --environment --event --for --home --host --identity --instance --ip --kind --label --lines --ms --path --port --price --public-key --quantity --queries --reason --seconds --seed --side --since --size --speed --stale --start --state --status --symbol --timeout --to --url -n
+set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'alerts' 'alerts list' 'alerts retry' 'alerts mute' 'alerts unmute' 'telegram' 'telegram test' 'backup' 'backup create' 'backup list' 'backup verify' 'backup drill' 'backup prune' 'backup restore' 'config' 'config check' 'config show' 'sim' 'sim serve' 'sim state' 'sim fault' 'sim faults' 'sim key' 'sim key list' 'sim key add' 'sim key revoke' 'sim key restrict'
 
 # thunes
 complete -c thunes -n '__thunes_at' -a 'init' -d 'Create a home for one environment and one account.'
@@ -44,6 +44,7 @@ complete -c thunes -n '__thunes_at' -a 'breaker' -d 'What keeps calls from the e
 complete -c thunes -n '__thunes_at' -a 'reconcile' -d 'Does the ledger agree with the exchange?'
 complete -c thunes -n '__thunes_at' -a 'alerts' -d 'What the operator is told.'
 complete -c thunes -n '__thunes_at' -a 'telegram' -d 'The channel that alerts go out by.'
+complete -c thunes -n '__thunes_at' -a 'backup' -d 'Take a backup, and prove it.'
 complete -c thunes -n '__thunes_at' -a 'config' -d 'The settings: checked and shown.'
 complete -c thunes -n '__thunes_at' -a 'sim' -d 'The embedded exchange.'
 complete -c thunes -n '__thunes_at' -l home -x -a '(__fish_complete_directories)' -d 'Home to work on (THUNES_HOME).'
@@ -360,6 +361,65 @@ complete -c thunes -n '__thunes_at telegram' -l help -s h -d 'Show this message 
 complete -c thunes -n '__thunes_at telegram test' -l json -d 'Answer with one JSON document.'
 complete -c thunes -n '__thunes_at telegram test' -s q -l quiet -d 'Print nothing when all is well.'
 complete -c thunes -n '__thunes_at telegram test' -l help -s h -d 'Show this message and exit.'
+
+# thunes backup
+complete -c thunes -n '__thunes_at backup' -a 'create' -d 'Take a backup, and prove it.'
+complete -c thunes -n '__thunes_at backup' -a 'list' -d 'The backups there are.'
+complete -c thunes -n '__thunes_at backup' -a 'verify' -d 'Is a backup good?'
+complete -c thunes -n '__thunes_at backup' -a 'drill' -d 'Would it restore, and how fast?'
+complete -c thunes -n '__thunes_at backup' -a 'prune' -d 'Remove what no rule keeps.'
+complete -c thunes -n '__thunes_at backup' -a 'restore' -d 'A home from a backup.'
+complete -c thunes -n '__thunes_at backup' -l include-secrets -d 'Settings file and audit key too; only encrypted.'
+complete -c thunes -n '__thunes_at backup' -l identity -r -F -d 'The age identity that opens it; else AGE_IDENTITY_FILE.'
+complete -c thunes -n '__thunes_at backup' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at backup' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at backup' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at backup' -l help -s h -d 'Show this message and exit.'
+
+# thunes backup create
+complete -c thunes -n '__thunes_at backup create' -l include-secrets -d 'Settings file and audit key too; only encrypted.'
+complete -c thunes -n '__thunes_at backup create' -l identity -r -F -d 'The age identity that opens it; else AGE_IDENTITY_FILE.'
+complete -c thunes -n '__thunes_at backup create' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at backup create' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at backup create' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at backup create' -l help -s h -d 'Show this message and exit.'
+
+# thunes backup list
+complete -c thunes -n '__thunes_at backup list' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at backup list' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at backup list' -l help -s h -d 'Show this message and exit.'
+
+# thunes backup verify
+complete -c thunes -n '__thunes_at backup verify' -l all -d 'Every one there is.'
+complete -c thunes -n '__thunes_at backup verify' -l quick -d 'Only the file as a whole: needs no identity.'
+complete -c thunes -n '__thunes_at backup verify' -l identity -r -F -d 'The age identity that opens it; else AGE_IDENTITY_FILE.'
+complete -c thunes -n '__thunes_at backup verify' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at backup verify' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at backup verify' -l help -s h -d 'Show this message and exit.'
+
+# thunes backup drill
+complete -c thunes -n '__thunes_at backup drill' -l identity -r -F -d 'The age identity that opens it; else AGE_IDENTITY_FILE.'
+complete -c thunes -n '__thunes_at backup drill' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at backup drill' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at backup drill' -l help -s h -d 'Show this message and exit.'
+
+# thunes backup prune
+complete -c thunes -n '__thunes_at backup prune' -l identity -r -F -d 'The age identity that opens it; else AGE_IDENTITY_FILE.'
+complete -c thunes -n '__thunes_at backup prune' -l yes -d 'Do not ask.'
+complete -c thunes -n '__thunes_at backup prune' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at backup prune' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at backup prune' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at backup prune' -l help -s h -d 'Show this message and exit.'
+
+# thunes backup restore
+complete -c thunes -n '__thunes_at backup restore' -l to -x -a '(__fish_complete_directories)' -d 'An empty directory, or none yet.'
+complete -c thunes -n '__thunes_at backup restore' -l in-place -d 'Replace this home; it is kept beside.'
+complete -c thunes -n '__thunes_at backup restore' -l identity -r -F -d 'The age identity that opens it; else AGE_IDENTITY_FILE.'
+complete -c thunes -n '__thunes_at backup restore' -l confirm -x -d '"restore <environment>", with --in-place.'
+complete -c thunes -n '__thunes_at backup restore' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at backup restore' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at backup restore' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at backup restore' -l help -s h -d 'Show this message and exit.'
 
 # thunes config
 complete -c thunes -n '__thunes_at config' -a 'check' -d 'Would these settings trade?'

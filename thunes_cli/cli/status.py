@@ -82,7 +82,7 @@ def _data(book: Book, health: Health) -> dict[str, Any]:
             "problem": rows.audit_head.problem,
         },
         "jobs": [_job(job) for job in rows.jobs],
-        "last_backup": None,
+        "last_backup": _backup(book, health),
         "market_speed": plain(book.identity.anchor.speed),
     }
 
@@ -114,6 +114,13 @@ def _breaker(book: Book, health: Health) -> dict[str, Any]:
         "retry_in_s": None if breaker.retry_in_s is None else round(breaker.retry_in_s, 3),
         "cause": breaker.cause,
     }
+
+
+def _backup(book: Book, health: Health) -> dict[str, Any] | None:
+    backup = health.rows.backup
+    if backup is None:
+        return None
+    return {"at": to_text(book.identity.anchor.market_at(backup.made_wall)), "verified": backup.good}
 
 
 def _job(job: JobRow) -> dict[str, Any]:
@@ -168,6 +175,9 @@ def _facts(book: Book, health: Health) -> list[tuple[str, str]]:
         verdict = "clean" if rows.reconciled.clean else "NOT clean"
         facts.append(("reconcile", f"{verdict}, {span(health.now - rows.reconciled.at)} ago"))
     facts.append(("audit trail", _audit_line(health)))
+    if rows.backup is not None:
+        found = "good" if rows.backup.good else f"NOT good: {rows.backup.problem or 'never verified'}"
+        facts.append(("backup", f"{found}, {span(health.wall - rows.backup.made_wall)} ago"))
     return facts
 
 

@@ -185,6 +185,13 @@ COMMANDS: tuple[Entry, ...] = (
         "Would an alert arrive? Token, chat or network?",
         Section.UPKEEP,
     ),
+    Entry("backup", _HERE + "backup:backup_create", "Take a backup, and prove it.", Section.UPKEEP),
+    Entry("backup create", _HERE + "backup:backup_create", "Take a backup, and prove it.", Section.UPKEEP),
+    Entry("backup list", _HERE + "backup:backup_list", "The backups there are.", Section.UPKEEP),
+    Entry("backup verify", _HERE + "backup_verify:backup_verify", "Is a backup good?", Section.UPKEEP),
+    Entry("backup drill", _HERE + "backup_verify:backup_drill", "Would it restore, and how fast?", Section.UPKEEP),
+    Entry("backup prune", _HERE + "backup_prune:backup_prune", "Remove what no rule keeps.", Section.UPKEEP),
+    Entry("backup restore", _HERE + "backup_restore:backup_restore", "A home from a backup.", Section.INCIDENT),
     Entry("config check", _HERE + "config:config_check", "Would these settings trade?", Section.UPKEEP),
     Entry(
         "config show", _HERE + "config:config_show", "The settings in force and where each came from.", Section.UPKEEP

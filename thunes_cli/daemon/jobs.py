@@ -31,6 +31,7 @@ ALERTS = "alerts"
 HEARTBEAT = "heartbeat"
 DISK = "disk"
 TRAIL = "trail"
+BACKUP = "backup"
 
 _ALERT = "job_failed"
 _REPEAT_LOG_S = 60.0

@@ -20,6 +20,7 @@ from thunes_cli.audit.notary import Notary
 from thunes_cli.clock import Clock
 from thunes_cli.config.home import LEDGER, TRAIL
 from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, require_environment
+from thunes_cli.daemon.backups import DailyBackup
 from thunes_cli.daemon.lock import ONCE, DaemonLock
 from thunes_cli.daemon.periodic import Periodic
 from thunes_cli.daemon.pulse import PATIENCE_S, STARTING, STUCK, Pulse
@@ -127,6 +128,7 @@ class _Daemon:
         self._redact = redactor_of(configured.settings)
         self._senders = Senders(journal, configured, credentials=request.credentials)
         self._pulse = Pulse(journal, configured.settings.heartbeat_url, look=self._look, redact=self._redact)
+        self._backups = DailyBackup(journal, configured.settings, credentials=request.credentials, redact=self._redact)
         self._began_mono = self._clock.monotonic()
         self._beats = Periodic(monotonic=self._clock.monotonic)
         self._start = Start(journal, configured, link, command=request.command, stop=stop)
@@ -143,6 +145,7 @@ class _Daemon:
                 daemon_rows.save_daemon(connection, this_process(), command=self._request.command, since=now, wall=wall)
             self._senders.begin(self._beats)
             self._pulse.begin(self._beats)
+            self._backups.begin(self._beats)
             self._worker.submit("start", self._start.run)
             self._loop()
         except BaseException as error:
@@ -210,6 +213,7 @@ class _Daemon:
         if self._work is not None:
             self._work.stop()
         self._worker.close()
+        self._backups.finish()
         if not self._wait_for_step():
             self._abandoned = self._worker.running
         self._record_stop(problem)

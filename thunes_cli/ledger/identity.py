@@ -103,16 +103,16 @@ def take_over_instance(connection: sqlite3.Connection, instance: str, *, epochs:
     return fresh
 
 
-def leave_epoch(connection: sqlite3.Connection, *, wall: datetime) -> str:
+def leave_epoch(connection: sqlite3.Connection, *, wall: datetime, why: str = "found") -> str:
     """Go on with client ids that nobody can have used: another copy of this home has used ours. Returns the new epoch.
 
-    What was made before stays known by the old one.
+    What was made before stays known by the old one. ``why``: ``found`` (such a copy was), or ``restore``.
     """
     seen = read_epochs(connection)
     fresh = draw(EPOCH_LENGTH)
     while fresh in seen:
         fresh = draw(EPOCH_LENGTH)
-    connection.execute("INSERT INTO epochs (epoch, drawn_wall, why) VALUES (?, ?, 'found')", (fresh, to_text(wall)))
+    connection.execute("INSERT INTO epochs (epoch, drawn_wall, why) VALUES (?, ?, ?)", (fresh, to_text(wall), why))
     connection.execute("UPDATE identity SET epoch = ?", (fresh,))
     return fresh
 

@@ -458,4 +458,19 @@ _DAEMON = (
     ) STRICT""",
 )
 
-VERSION_1 = (*_IDENTITY, *_TRADING, *_CONTROLS, *_TRUTH, *_TRAIL, *_DAEMON)
+_UPKEEP = (
+    # Backups that were finished; the files may be elsewhere by now. verified_wall: when it was last found good.
+    """CREATE TABLE backups (
+        id TEXT PRIMARY KEY,
+        made_wall TEXT NOT NULL,
+        path TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        encrypted INTEGER NOT NULL CHECK (encrypted IN (0, 1)),
+        audit_seq INTEGER NOT NULL,
+        verified_wall TEXT,
+        problem TEXT,
+        removed_wall TEXT
+    ) STRICT""",
+)
+
+VERSION_1 = (*_IDENTITY, *_TRADING, *_CONTROLS, *_TRUTH, *_TRAIL, *_DAEMON, *_UPKEEP)

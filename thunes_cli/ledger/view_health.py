@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from thunes_cli.clock import from_text, utc_midnight
 from thunes_cli.ledger import bans, breakers, controls, fills, known, orders, outbox, positions
+from thunes_cli.ledger.backups import BackupRow, newest_backup
 from thunes_cli.ledger.daemon import DaemonRow, JobRow, last_runs, read_daemon
 from thunes_cli.model import Position
 from thunes_cli.process import boot_id
@@ -59,6 +60,7 @@ class HealthRows(NamedTuple):
     daily_pnl: Decimal
     unfinished: tuple[orders.Sending, ...]
     reconciled: Reconciled | None
+    backup: BackupRow | None
     audit_head: outbox.Head
     audit_outbox: int
 
@@ -88,6 +90,7 @@ def read_health(connection: sqlite3.Connection, *, now: datetime, wall: datetime
         daily_pnl=fills.realized_since(connection, utc_midnight(now)),
         unfinished=tuple(orders.unfinished(connection)),
         reconciled=_last_reconcile(connection),
+        backup=newest_backup(connection),
         audit_head=outbox.read_head(connection),
         audit_outbox=outbox.outbox_size(connection),
     )

@@ -1,0 +1,212 @@
+"""``thunes backup restore``: a home from a backup, beside this one or in its place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from thunes_cli.cli.actor import read_actor
+from thunes_cli.cli.backup_desk import IdentityOption, size
+from thunes_cli.cli.call import Call
+from thunes_cli.cli.command import command
+from thunes_cli.cli.figures import count, fact_lines
+from thunes_cli.cli.reading import typed
+from thunes_cli.cli.result import Problem, Result
+from thunes_cli.errors import ConfigError, ExitCode, ThunesError, UsageFault
+
+if TYPE_CHECKING:
+    from thunes_cli.ops.backups.catalog import Backup
+    from thunes_cli.ops.backups.restore import Restored
+    from thunes_cli.ops.backups.verify import Verdict
+
+COMMAND = "backup restore"
+
+
+@command(
+    examples=(
+        "thunes backup restore 20260310T120000Z --to ~/thunes-restored",
+        "thunes backup restore /mnt/usb/thunes-k7m2qp-20260310T120000Z.tar.zst.age --identity age.key --to ~/thunes",
+        'thunes backup restore 20260310T120000Z --in-place --confirm "restore testnet"',
+    ),
+    exits=(
+        (0, "restored, and ledger and exchange agree"),
+        (4, "restored; ledger and exchange differ"),
+        (5, "the backup is damaged; nothing was touched"),
+        6,
+        7,
+        10,
+        (11, "the daemon runs; nothing was touched"),
+        13,
+        (15, "restored; the exchange could not be asked"),
+        78,
+    ),
+)
+def backup_restore(
+    call: Call,
+    *,
+    backup_id: Annotated[str, typer.Argument(metavar="ID", help="As `backup list` shows it, or a backup's file.")],
+    to: Annotated[Path | None, typer.Option("--to", metavar="DIR", help="An empty directory, or none yet.")] = None,
+    in_place: Annotated[bool, typer.Option("--in-place", help="Replace this home; it is kept beside.")] = False,
+    identity: IdentityOption = None,
+    phrase: Annotated[
+        str | None, typer.Option("--confirm", metavar="PHRASE", help='"restore <environment>", with --in-place.')
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")] = False,
+) -> Result:
+    """Make a home of a backup, once it is proven good.
+
+    It gets an epoch of its own, so that no order id is used twice, and buys only on candles that close from now on. A
+    trail that goes on where the backup's ends is continued. Then ledger and exchange are compared, and what our own
+    orders prove is booked.
+    """
+    if (to is None) is not in_place:
+        raise UsageFault("say where: --to DIR, or --in-place", hint="thunes backup restore --help")
+    backup = _backup(call, backup_id)
+    if to is not None:
+        return _to(call, backup, to.expanduser().absolute(), identity=identity, dry_run=dry_run)
+    return _in_place(call, backup, identity=identity, phrase=phrase, dry_run=dry_run)
+
+
+def _backup(call: Call, named: str) -> Backup:
+    """By its id in the home's directory, or by its file: then no home is needed."""
+    from thunes_cli.cli.backup_desk import backup_desk
+    from thunes_cli.ops.backups.catalog import find_backup
+
+    if "/" in named or named.endswith((".zst", ".age")):
+        return find_backup(Path(), str(Path(named).expanduser().absolute()))
+    with backup_desk(call) as keeper:
+        return find_backup(keeper.directory, named)
+
+
+def _identities(call: Call, backup: Backup, identity: Path | None) -> Any:
+    from thunes_cli.config.load import load_settings
+    from thunes_cli.ops.backups.sealing import read_identities
+
+    if not backup.encrypted:
+        return []
+    if identity is None:
+        identity = load_settings(
+            call.home, call.environ, env_file=call.env_file, relaxed=True
+        ).settings.age_identity_file
+    return read_identities(identity)
+
+
+def _demand_good(verdict: Verdict) -> None:
+    from thunes_cli.ops.backups.faults import BackupDamaged
+
+    if not verdict.valid:
+        raise BackupDamaged(verdict.backup.id, "; ".join(verdict.problems) + "; nothing was touched")
+
+
+def _to(call: Call, backup: Backup, target: Path, *, identity: Path | None, dry_run: bool) -> Result:
+    from thunes_cli.cli.progress import ByteProgress
+    from thunes_cli.ops.backups.restore import check_target, restore_to
+    from thunes_cli.ops.backups.verify import unpacked
+
+    check_target(target)
+    if dry_run:
+        plan = [f"prove {backup.id} ({size(backup.bytes)})", f"make a home of it in {target}, with a new epoch"]
+        return Result(data={"plan": plan}, text=tuple(plan))
+    identities = _identities(call, backup, identity)
+    with ByteProgress(call.streams, "restoring") as progress:
+        place = target.parent
+        with unpacked(backup, identities, place=place, progress=progress.show) as (directory, verdict):
+            _demand_good(verdict)
+            assert verdict.manifest is not None
+            restored = restore_to(directory, verdict.manifest, target, **read_actor(call).facts)
+    return _finish(call, backup, restored)
+
+
+def _in_place(call: Call, backup: Backup, *, identity: Path | None, phrase: str | None, dry_run: bool) -> Result:
+    from thunes_cli.cli.progress import ByteProgress
+    from thunes_cli.config.home import require_home
+    from thunes_cli.daemon.lock import DaemonLock
+    from thunes_cli.ops.backups.restore import restore_in_place
+    from thunes_cli.ops.backups.verify import unpacked
+
+    home = require_home(call.home)
+    identities = _identities(call, backup, identity)
+    lock = DaemonLock(home)
+    lock.acquire(COMMAND)
+    try:
+        with (
+            ByteProgress(call.streams, "restoring") as progress,
+            unpacked(backup, identities, place=home.parent, progress=progress.show) as (directory, verdict),
+        ):
+            _demand_good(verdict)
+            manifest = verdict.manifest
+            assert manifest is not None
+            plan = [f"replace {home} by {backup.id} of {manifest.made_at}", "keep the old one beside it, whole"]
+            if dry_run:
+                return Result(data={"plan": plan}, text=tuple(plan))
+            call.confirm_phrase("\n".join(plan), phrase=f"restore {manifest.environment}", given=phrase)
+            restored = restore_in_place(directory, manifest, home, **read_actor(call).facts)
+    finally:
+        lock.release()
+    return _finish(call, backup, restored)
+
+
+def _finish(call: Call, backup: Backup, restored: Restored) -> Result:
+    """Ledger and exchange are compared; what cannot be found out now the next start finds out."""
+    here = replace(call, home_option=str(restored.home))
+    clean, problems = _compare(here)
+    facts = [
+        ("restored", f"{backup.id} to {restored.home}"),
+        ("epoch", f"{restored.epoch}, was {restored.epoch_before}"),
+        ("trail", f"{restored.trail}, {count(restored.last_seq, 'record')}"),
+        ("exchange", "not compared yet" if clean is None else "agrees" if clean else "DIFFERS"),
+    ]
+    if restored.aside is not None:
+        facts.append(("the old one", str(restored.aside)))
+    code = ExitCode.PARTIAL if clean is None else ExitCode.OK if clean else ExitCode.MISMATCH
+    return Result(
+        data={
+            "id": backup.id,
+            "restored": [str(restored.home)],
+            "home": str(restored.home),
+            "epoch": restored.epoch,
+            "trail": restored.trail,
+            "aside": None if restored.aside is None else str(restored.aside),
+            "reconciled": clean,
+        },
+        text=(fact_lines(facts), f"next: {typed(here, 'config check --online')}   then: {typed(here, 'run')}"),
+        exit_code=code,
+        changed=True,
+        problems=problems,
+        home=restored.home,
+    )
+
+
+def _compare(call: Call) -> tuple[bool | None, tuple[Problem, ...]]:
+    """Whether both agree once our own orders are booked; None when the exchange could not be asked."""
+    from thunes_cli.cli.desk import at_desk
+    from thunes_cli.cli.reconcile_view import problems_of
+    from thunes_cli.trading.reconcile_look import Scope
+
+    try:
+        _demand_an_exchange(call)
+        with at_desk(call) as desk:
+            reconciler = desk.room.reconciler
+            look = reconciler.look(Scope(since=None))
+            if any(finding.safe for finding in look.comparison.findings):
+                reconciler.settle(look)
+                look = reconciler.look(Scope(since=None))
+            reconciler.keep(look, by="restore")
+            return look.comparison.clean, problems_of(call, look)
+    except ThunesError as error:
+        hint = f"{typed(call, 'reconcile --apply')}; the next start does so as well"
+        return None, (Problem(error.code, f"the exchange was not asked: {error.message}", hint),)
+
+
+def _demand_an_exchange(call: Call) -> None:
+    """The embedded exchange is no witness for a home that comes from elsewhere: it would begin anew."""
+    from thunes_cli.config.home import SIM
+    from thunes_cli.config.load import load_settings
+    from thunes_cli.model import Environment
+
+    settings = load_settings(call.home, call.environ, env_file=call.env_file, relaxed=True).settings
+    if settings.environment is Environment.SIM and not settings.binance_rest_url and not (call.home / SIM).is_dir():
+        raise ConfigError("the embedded exchange of the home it was made in is not here")

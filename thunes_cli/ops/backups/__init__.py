@@ -1,0 +1,1 @@
+"""Backups that restore, proven: consistent under a running daemon, signed, compressed, encrypted where asked."""

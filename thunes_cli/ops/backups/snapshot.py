@@ -1,0 +1,155 @@
+"""What a backup holds, taken under a running daemon: the ledger first, then the trail up to where that ledger saw it.
+
+The ledger is copied by SQLite's own backup in one read transaction. Its head says how many bytes of which segment are
+durable; exactly those are taken, so that both agree whatever is written meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from thunes_cli.audit.record import line_hash
+from thunes_cli.audit.segments import checkpoint_path, closed_path, public_key_path
+from thunes_cli.errors import IntegrityError, LedgerCorrupt
+from thunes_cli.ledger.identity import Identity, read_identity
+from thunes_cli.ledger.outbox import Head, read_head
+from thunes_cli.ledger.segments import Segment, read_checkpoint, read_segment
+from thunes_cli.ops.backups.archive import LEDGER, Source
+
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A copied ledger and the open files of its trail. ``rows`` counts the ledger's rows by table."""
+
+    identity: Identity
+    head: Head
+    schema: int
+    rows: dict[str, int]
+    sources: tuple[Source, ...]
+
+    @property
+    def bytes(self) -> int:
+        """All members together."""
+        return sum(source.length for source in self.sources)
+
+
+class TrailDiffers(IntegrityError):
+    """the audit trail is not what the ledger says was written: {0}"""
+
+    code = "audit_tampered"
+    hint = "thunes audit validate; a backup of what is there all the same: copy the home's files"
+
+
+def copy_ledger(ledger: Path, copy: Path) -> None:
+    """Copy a ledger that may be in use, and prove the copy.
+
+    Raises:
+        LedgerCorrupt: the copy does not pass SQLite's check (5). sqlite3.Error, OSError: it could not be made.
+    """
+    with closing(sqlite3.connect(f"{ledger.resolve().as_uri()}?mode=ro", uri=True)) as source:
+        descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.close(descriptor)
+        with closing(sqlite3.connect(copy, isolation_level=None)) as target:
+            source.backup(target)
+            target.execute("PRAGMA journal_mode=DELETE")
+            prove_ledger(target, ledger)
+
+
+def prove_ledger(connection: sqlite3.Connection, shown: Path | str) -> None:
+    """SQLite's own checks. Raises: LedgerCorrupt (5)."""
+    try:
+        told = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
+        lost = connection.execute("PRAGMA foreign_key_check").fetchall()
+    except sqlite3.DatabaseError as error:
+        raise LedgerCorrupt(shown, error) from error
+    if told != ["ok"]:
+        raise LedgerCorrupt(shown, "; ".join(told))
+    if lost:
+        raise LedgerCorrupt(shown, f"{len(lost)} rows refer to rows that are not there")
+
+
+@contextmanager
+def snapshot(ledger: Path, trail: Path, staging: Path) -> Iterator[Snapshot]:
+    """Take it; its files are open while the block runs.
+
+    Raises:
+        LedgerCorrupt, TrailDiffers: what is there must not be taken for good (5). sqlite3.Error, OSError.
+    """
+    copy = staging / LEDGER
+    copy_ledger(ledger, copy)
+    with closing(sqlite3.connect(f"{copy.as_uri()}?mode=ro", uri=True)) as connection, ExitStack() as stack:
+        connection.row_factory = sqlite3.Row
+        head, notes = read_head(connection), read_checkpoint(connection)
+        closed = [read_segment(connection, number) for number in range(1, head.segment)]
+        sources = [Source(LEDGER, copy.stat().st_size, stack.enter_context(copy.open("rb")))]
+        sources += [_closed(stack, trail, segment) for segment in closed if segment is not None]
+        if head.durable_length:
+            sources.append(_open(stack, trail, head))
+        if notes is not None:
+            sources.append(_part(stack, checkpoint_path(trail), notes.file_length))
+        keys = public_key_path(trail)
+        if keys.exists():
+            sources.append(_part(stack, keys, keys.stat().st_size))
+        yield Snapshot(
+            identity=read_identity(connection),
+            head=head,
+            schema=int(connection.execute("PRAGMA user_version").fetchone()[0]),
+            rows=count_rows(connection),
+            sources=tuple(sources),
+        )
+
+
+def count_rows(connection: sqlite3.Connection) -> dict[str, int]:
+    """Rows by table."""
+    names = [
+        row[0]
+        for row in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        )
+    ]
+    return {
+        name: int(connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0])  # noqa: S608 - the schema's own
+        for name in sorted(names)
+    }
+
+
+def _closed(stack: ExitStack, trail: Path, segment: Segment) -> Source:
+    """A closed segment; in the instant of a rotation it still bears the open one's name."""
+    path = closed_path(trail, segment.number)
+    source = _part(stack, path if path.exists() else trail, segment.length)
+    return Source(path.name, source.length, source.stream)
+
+
+def _open(stack: ExitStack, trail: Path, head: Head) -> Source:
+    """The segment that was open when the ledger was copied; it may have been closed since."""
+    for _ in range(_TRIES):
+        path = closed_path(trail, head.segment)
+        source = _part(stack, path if path.exists() else trail, head.durable_length)
+        if _ends_so(source, head):
+            return Source(trail.name, source.length, source.stream)
+    raise TrailDiffers(f"record {head.durable_seq} is not where it was written")
+
+
+def _ends_so(source: Source, head: Head) -> bool:
+    if not head.durable_last_bytes:
+        return True
+    last = os.pread(source.stream.fileno(), head.durable_last_bytes, head.durable_length - head.durable_last_bytes)
+    return line_hash(last) == head.durable_hash
+
+
+def _part(stack: ExitStack, path: Path, length: int) -> Source:
+    try:
+        stream = stack.enter_context(path.open("rb"))
+    except FileNotFoundError as error:
+        raise TrailDiffers(f"{path.name} is gone") from error
+    size = os.fstat(stream.fileno()).st_size
+    if size < length:
+        raise TrailDiffers(f"{path.name} has {size} bytes, {length} were written")
+    return Source(path.name, length, stream)
