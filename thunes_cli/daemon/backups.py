@@ -1,7 +1,7 @@
 """The daemon's daily backup, on a thread of its own: however long it takes, trading does not wait for it.
 
-Days are counted in network time from the newest good backup: a market that runs five hundred times as fast does not need
-five hundred times as many.
+Days are counted in network time from the newest good backup: a market that runs five hundred times as fast does not
+need five hundred times as many.
 """
 
 from __future__ import annotations
@@ -37,11 +37,14 @@ class DailyBackup:
 
     def begin(self, beats: Periodic, *, every_s: float = LOOK_S) -> None:
         """Look from now on."""
-        beats.add(every_s, lambda: self._worker.submit(jobs.BACKUP, lambda: self._look()))
+        beats.add(every_s, self._submit)
 
     def finish(self) -> None:
         """Take no more on; one that is being made is left unfinished, which harms nothing."""
         self._worker.close()
+
+    def _submit(self) -> None:
+        self._worker.submit(jobs.BACKUP, self._look)
 
     def _look(self) -> None:
         self._book.run(Job(jobs.BACKUP, self.run))

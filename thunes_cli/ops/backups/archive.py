@@ -104,9 +104,13 @@ def read_members(stream: Any) -> Iterator[tuple[str, int, IO[bytes]]]:
 
 
 def copy_out(content: IO[bytes], descriptor: int, progress: Progress) -> tuple[int, str]:
-    """Write a member to a file; its length and SHA-256."""
+    """Write a member to a file; its length and SHA-256.
+
+    Raises:
+        ArchiveFault: the archive ends within it.
+    """
     digest, length = hashlib.sha256(), 0
-    while chunk := content.read(_CHUNK):
+    while chunk := _next_of(content):
         digest.update(chunk)
         length += len(chunk)
         view = memoryview(chunk)
@@ -114,3 +118,10 @@ def copy_out(content: IO[bytes], descriptor: int, progress: Progress) -> tuple[i
             view = view[os.write(descriptor, view) :]
         progress(len(chunk))
     return length, digest.hexdigest()
+
+
+def _next_of(content: IO[bytes]) -> bytes:
+    try:
+        return content.read(_CHUNK)
+    except tarfile.TarError as error:
+        raise ArchiveFault(f"it is no whole archive ({error})") from error
