@@ -73,7 +73,7 @@ def is_ours(order: Order, report: OrderReport, *, slack: timedelta) -> bool:
     sent = order.created_at if order.sent_timestamp_ms is None else from_ms(order.sent_timestamp_ms)
     if (report.client_order_id, report.symbol, report.side) != (order.client_order_id, order.symbol, order.side):
         return False
-    if report.time < sent - slack:
+    if order.exchange_order_id not in {None, report.order_id} or report.time < sent - slack:
         return False
     if order.requested_base is not None:
         return report.orig_qty == order.requested_base

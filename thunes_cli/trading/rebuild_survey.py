@@ -71,10 +71,12 @@ def survey(exchange: Exchange, clock: Clock, symbols: Sequence[str], *, progress
     found: dict[str, list[OrderReport]] = {}
     epochs: dict[str, set[str]] = {}
     numbers: dict[str, int] = {}
+    seen: set[str] = set()
     for listed in market.listed.values():
         for report in listed.orders:
             parts = parse_client_order_id(report.client_order_id)
-            if parts is not None:
+            if parts is not None and report.client_order_id not in seen:  # of two with one id, the older was sent
+                seen.add(report.client_order_id)
                 found.setdefault(parts.instance, []).append(report)
                 epochs.setdefault(parts.instance, set()).add(parts.epoch)
                 numbers[parts.instance] = max(numbers.get(parts.instance, 0), parts.number)

@@ -72,8 +72,7 @@ def sort_out(market: Market, books: Books, terms: Terms) -> Sorted:
 def owner_of(report: OrderReport, books: Books, known: Mapping[str, Order], *, slack: timedelta) -> Whose:
     """Who made an order, judged by its client id: client ids of ours say instance, epoch and number."""
     order = known.get(report.client_order_id)
-    fits = order is not None and order.exchange_order_id in {None, report.order_id}
-    if order is not None and fits and is_ours(order, report, slack=slack):
+    if order is not None and is_ours(order, report, slack=slack):
         return Whose.OURS
     if report.client_order_id in books.other_ids or report.time < books.baseline_at:
         return Whose.BEFORE_US
@@ -122,10 +121,7 @@ class _Sorting:
     def _symbol(self, listed: Listed) -> None:
         symbol = listed.window.symbol
         reports = {report.order_id: report for report in listed.orders}
-        whose = {
-            number: owner_of(report, self.books, self.known, slack=self.terms.slack)
-            for number, report in reports.items()
-        }
+        whose = self._owners(reports)
         trades: dict[int, list[Trade]] = {}
         for trade in listed.trades:
             trades.setdefault(trade.order_id, []).append(trade)
@@ -140,6 +136,18 @@ class _Sorting:
             elif owner is not Whose.BEFORE_US:
                 self._foreign(listed.window, number, report, owner, trades.get(number, []))
         self._look_for_unlisted(listed, {number for number, owner in whose.items() if owner is Whose.OURS})
+
+    def _owners(self, reports: Mapping[int, OrderReport]) -> dict[int, Whose]:
+        """Whose each order is. Of two that carry one client id only one can have been sent by us: the older."""
+        whose = {}
+        claimed: set[str] = set()
+        for number, report in sorted(reports.items()):
+            owner = owner_of(report, self.books, self.known, slack=self.terms.slack)
+            if owner in {Whose.OURS, Whose.LOST}:
+                owner = Whose.OTHER_COPY if report.client_order_id in claimed else owner
+                claimed.add(report.client_order_id)
+            whose[number] = owner
+        return whose
 
     def _unknown_owner(self, trades: list[Trade]) -> Whose:
         """Of trades whose order the exchange does not list."""

@@ -76,9 +76,8 @@ def _survivors(look: Look, market: Market) -> list[Order]:
     for each in market.listed.values():
         for report in each.orders:
             order = known.get(report.client_order_id)
-            fits = order is not None and order.exchange_order_id in {None, report.order_id}
             # No slack in time is needed: what was made before the wipe is not listed any more.
-            if order is not None and fits and is_ours(order, report, slack=look.at - look.books.baseline_at):
+            if order is not None and is_ours(order, report, slack=look.at - look.books.baseline_at):
                 listed.append(order)
     bought = [order for order in listed if order.side is Side.BUY]
     mixed = _positions_of_before(look.books, {order.id for order in listed})
