@@ -68,8 +68,10 @@ def _data(book: Book, health: Health) -> dict[str, Any]:
         "rate_limit_ban": None if rows.ban is None else {"http_status": rows.ban.status, "retry_in_s": rows.ban_left_s},
         "feed": {
             "mode": health.feed_mode,
-            "age_s": None if rows.feed_at is None else _seconds(health.now - rows.feed_at),
+            "age_s": None if health.feed_age_s is None else round(health.feed_age_s, 3),
             "reconnects": int(rows.feed.get("reconnects", 0)),
+            "prices_dropped": int(rows.feed.get("prices_dropped", 0)),
+            "messages_passed_over": int(rows.feed.get("messages_passed_over", 0)),
         },
         "positions": {"open": len(rows.positions), "max": rows.limits.get("max_positions")},
         "daily_pnl": plain(rows.daily_pnl),
@@ -198,11 +200,11 @@ def _feed_line(health: Health) -> str:
     if not health.running:
         return "none while the daemon is not running"
     rows = health.rows
-    if rows.feed_at is None:
+    if health.feed_age_s is None:
         return "none yet"
     reconnects = int(rows.feed.get("reconnects", 0))
     again = f", {count(reconnects, 'reconnect')}" if reconnects else ""
-    return f"{health.feed_mode}, last {span(health.now - rows.feed_at)} ago{again}"
+    return f"{health.feed_mode}, last {span(timedelta(seconds=health.feed_age_s))} ago{again}"
 
 
 def _pnl_line(health: Health) -> str:

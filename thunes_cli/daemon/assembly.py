@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING
 
 from thunes_cli.audit.journal import Journal
 from thunes_cli.errors import ConfigError, OtherEnvironment
+from thunes_cli.exchange.account_line import AccountLine
 from thunes_cli.exchange.guarded import GuardedBinance, open_binance
 from thunes_cli.ledger import orders, positions
 from thunes_cli.ledger.breakers import BreakerLimits
 from thunes_cli.ledger.connection import open_for_reading
 from thunes_cli.ledger.identity import read_identity
 from thunes_cli.market.feed import RestFeed
+from thunes_cli.market.stream_feed import StreamFeed
 from thunes_cli.model import Environment
 from thunes_cli.risk.rules import Limits
+from thunes_cli.trading.account_events import AccountEvents
 from thunes_cli.trading.engine import Engine
 from thunes_cli.trading.execution import Execution
 from thunes_cli.trading.exiting import Exits
@@ -65,13 +68,15 @@ class TradingRoom:
 
     journal: Journal
     exchange: GuardedBinance
-    feed: RestFeed
+    feed: StreamFeed
     engine: Engine
     resolver: Resolver
     gate: Gate
     plan: TradingPlan
     reconciler: Reconciler
     exits: Exits
+    events: AccountEvents
+    account: AccountLine
 
 
 def plan_of(settings: Settings) -> TradingPlan:
@@ -131,7 +136,8 @@ def assemble(
     max_daily_loss = limits.max_daily_loss
     execution = Execution(journal, exchange, symbols, max_daily_loss=max_daily_loss, resync=exchange.resync_clock)
     resolver = Resolver(journal, exchange, symbols, margin=plan.not_placed_margin, max_daily_loss=max_daily_loss)
-    feed = RestFeed(exchange, journal.clock, timeframe=plan.timeframe)
+    rest = RestFeed(exchange, journal.clock, timeframe=plan.timeframe)
+    feed = StreamFeed(rest, journal.clock, timeframe=plan.timeframe)
     engine = Engine(journal, exchange, feed, symbols, execution, plan=plan, limits=limits, home=configured.home)
     gate = Gate(
         journal,
@@ -145,7 +151,11 @@ def assemble(
     )
     reconciler = Reconciler(journal, exchange, symbols, plan=plan, max_daily_loss=max_daily_loss)
     exits = Exits(journal, exchange, symbols, execution)
-    return TradingRoom(journal, exchange, feed, engine, resolver, gate, plan, reconciler, exits)
+    events = AccountEvents(journal, exchange, symbols, max_daily_loss=max_daily_loss)
+    account = AccountLine(
+        link.endpoints.ws_api_url, link.credentials, journal.clock, recv_window_ms=settings.recv_window_ms
+    )
+    return TradingRoom(journal, exchange, feed, engine, resolver, gate, plan, reconciler, exits, events, account)
 
 
 def problems_at_start(configured: HomeSettings, plan: TradingPlan) -> list[ConfigError]:

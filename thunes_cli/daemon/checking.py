@@ -16,8 +16,6 @@ from thunes_cli.trading.engine import Tick
 
 _log = logging.getLogger(__name__)
 
-FEED_DOWN = "down"
-
 
 class CheckFailed(Unavailable):
     """no symbol could be checked: {0}"""
@@ -47,7 +45,7 @@ def check_signals(room: TradingRoom) -> list[Tick]:
     down = bool(ticks) and all(failed(tick) for tick in ticks)
     closes = _last_closes(room, [tick.symbol for tick in ticks if not failed(tick)])
     with room.journal.ledger.write() as connection:
-        record_feed(connection, FEED_DOWN if down else room.feed.mode, at=room.journal.clock.now())
+        record_feed(connection, room.feed, room.journal.clock, down=down)
         known = read_prices(connection)
         for candle_symbol, candle in closes.items():
             if candle_symbol not in known or known[candle_symbol][1] < candle.close_time:

@@ -19,6 +19,7 @@ from thunes_cli.daemon.periodic import Periodic
 from thunes_cli.daemon.records import redactor_of
 from thunes_cli.daemon.reporting import DailyReport
 from thunes_cli.daemon.schedule import Every, settling_moment
+from thunes_cli.daemon.streams import Streams
 from thunes_cli.daemon.telling import tell_trail
 from thunes_cli.daemon.worker import Worker
 from thunes_cli.ledger.outbox import outbox_size
@@ -76,6 +77,8 @@ class Work:
         self._sync = Job(jobs.CLOCK_SYNC, self._sync_clock)
         self._wall_offset_s = self._measure_wall_offset()
         self._market: MarketSchedule | None = None
+        self._configured = configured
+        self._streams: Streams | None = None
         self._disk = DiskWatch(room.journal, min_free_mib=configured.settings.min_free_mib)
         self.ticks = 0
 
@@ -85,6 +88,11 @@ class Work:
         point = self._grid.last_at(now)
         self._worker.submit(jobs.SIGNAL_CHECK, lambda: self._check_first(point))
         self._worker.submit("plan", lambda: self._plan(point, since=now))
+        streams = self._streams = Streams(
+            self._room, self._configured, self._link, worker=self._worker, book=self._book
+        )
+        self._worker.submit("streams", streams.listen)
+        streams.begin(beats)
         if self._link.renew is not None:
             beats.add(RENEW_S, self._submission(Job(jobs.EXCHANGE, self._renew)))
         beats.add(RESOLVE_S, self._submission(Job(jobs.RESOLVE, self._resolve)))
@@ -94,7 +102,9 @@ class Work:
         beats.add(TRAIL_S, self._submission(Job(jobs.TRAIL, self._keep_trail)))
 
     def stop(self) -> None:
-        """Plan nothing more."""
+        """Plan nothing more, listen no more."""
+        if self._streams is not None:
+            self._streams.stop()
         if self._market is not None:
             self._market.stop()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ LIMITS = "limits"
 FEED = "feed"
 SYMBOLS = "symbols"
 TRADABLE = "tradable"
+FALLBACKS_WITHIN = timedelta(hours=1)  # network time; how often the price stream was given up lately
 
 
 def save_known(connection: sqlite3.Connection, key: str, value: Mapping[str, Any], *, at: datetime) -> None:

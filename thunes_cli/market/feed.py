@@ -6,14 +6,14 @@ Errors of the exchange go through to the caller unchanged, and leave what is alr
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from thunes_cli.clock import Clock, to_text
-from thunes_cli.exchange.failures import ExchangeDown
+from thunes_cli.exchange.failures import ExchangeDown, ExchangeFailure, Rejected
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.market.candles import Gap, find_flaw, find_gaps, merge_candles, split_closed
 from thunes_cli.model import Candle, timeframe_span
@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 # The most candles the exchange gives in one answer.
 PAGE = 1000
 _MILLISECOND = timedelta(milliseconds=1)
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,12 @@ class RestFeed:
         self._keep: dict[str, int] = {}
         self._gaps: dict[str, tuple[Gap, ...]] = {}
         self._answered: float | None = None
+        self._failed = False
 
     @property
     def mode(self) -> str:
-        """``rest`` once the exchange has answered, ``down`` before."""
-        return "down" if self._answered is None else "rest"
+        """``rest`` when the exchange answered the last question, else ``down``."""
+        return "down" if self._answered is None or self._failed else "rest"
 
     @property
     def age_s(self) -> float | None:
@@ -119,11 +121,42 @@ class RestFeed:
     def last_price(self, symbol: str) -> Price:
         """The price of the last trade, stamped with the moment before it was asked for."""
         at, monotonic = self._clock.now(), self._clock.monotonic()
-        value = self._exchange.last_price(symbol)
+        value = self._question(lambda: self._exchange.last_price(symbol))
         if not value.is_finite() or value <= 0:
             raise ExchangeDown(f"{symbol}: a last price of {value}")
-        self._answered = self._clock.monotonic()
         return Price(value=value, at=at, monotonic=monotonic)
+
+    # -- what a stream delivers --------------------------------------------------------------------------------
+
+    def take(self, symbol: str, candles: Iterable[Candle]) -> int:
+        """Join closed candles from elsewhere to what is remembered; returns how many were new.
+
+        What does not follow on the last known candle is left out: the next question over REST brings it together with
+        what lies between, so that no candle is missed and none is taken twice.
+        """
+        window = self._windows.get(symbol)
+        fresh: list[Candle] = []
+        last = window[-1] if window else None
+        for candle in candles:
+            if last is None or candle.open_time != last.close_time or find_flaw(candle) is not None:
+                continue
+            if candle.close_time - candle.open_time != self._span:
+                continue
+            fresh.append(candle)
+            last = candle
+        if window and fresh:
+            keep = self._keep.get(symbol, len(window))
+            self._windows[symbol] = (*window, *fresh)[-keep:]
+            if len(window) + len(fresh) > keep:
+                self._complete.discard(symbol)
+        return len(fresh)
+
+    def newest(self, symbol: str) -> Candle | None:
+        """The newest candle that is remembered of a symbol."""
+        window = self._windows.get(symbol)
+        return window[-1] if window else None
+
+    # -- questions ---------------------------------------------------------------------------------------------
 
     def _read_latest(self, symbol: str, needed: int, now: datetime) -> tuple[Candle, ...]:
         """The newest page: as much of ``needed`` as fits into it, and the open candle."""
@@ -162,7 +195,7 @@ class RestFeed:
         if still_open is not None or not closed or closed[-1].open_time == known:
             return closed
         last = closed[-1]
-        if self._exchange.server_time() < last.close_time:
+        if self._question(self._exchange.server_time) < last.close_time:
             return closed[:-1]
         final, _ = split_closed(self._ask(symbol, limit=2, start=last.open_time), now=now)
         return merge_candles(closed[:-1], final)
@@ -195,10 +228,25 @@ class RestFeed:
         self, symbol: str, *, limit: int, start: datetime | None = None, end: datetime | None = None
     ) -> list[Candle]:
         """One page of candles, each of which can be true."""
-        page = self._exchange.candles(symbol, self._timeframe, limit=limit, start=start, end=end)
+        page = self._question(
+            lambda: self._exchange.candles(symbol, self._timeframe, limit=limit, start=start, end=end)
+        )
         for candle in page:
             flaw = find_flaw(candle)
             if flaw is not None:
+                self._failed = True
                 raise ExchangeDown(f"{symbol} candle of {to_text(candle.open_time)}: {flaw}")
-        self._answered = self._clock.monotonic()
         return page
+
+    def _question(self, ask: Callable[[], _T]) -> _T:
+        """Ask, and remember whether there was an answer; a refusal is one."""
+        try:
+            answer = ask()
+        except Rejected:
+            self._failed = False
+            raise
+        except ExchangeFailure:
+            self._failed = True
+            raise
+        self._answered, self._failed = self._clock.monotonic(), False
+        return answer

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from thunes_cli.clock import from_ms, to_ms
+from thunes_cli.clock import from_ms, from_text, to_ms, to_text
 from thunes_cli.ledger.breakers import BreakerState
 from thunes_cli.ledger.daemon import DaemonRow
+from thunes_cli.ledger.known import FALLBACKS_WITHIN
 from thunes_cli.ledger.orders import Sending
 from thunes_cli.ledger.view_health import HealthRows
 from thunes_cli.model import Mode, OrderState, plain
@@ -25,6 +26,7 @@ from thunes_cli.spans import span
 IN_FLIGHT = timedelta(seconds=15)
 SILENT_AFTER = timedelta(seconds=120)  # the main loop beats every few seconds; a restart by systemd comes at 60
 FEED_DOWN = "down"
+MOST_FALLBACKS = 5  # an hour; more is no hiccup any more
 
 
 class Concern(NamedTuple):
@@ -45,6 +47,14 @@ class Health(NamedTuple):
     running: bool
     unresolved: tuple[Sending, ...]
     concerns: tuple[Concern, ...]
+
+    @property
+    def feed_age_s(self) -> float | None:
+        """Seconds of network time since the exchange last told us a price; None when it never did."""
+        heard = self.rows.feed.get("heard_wall")
+        if heard is not None:
+            return max((self.wall - from_text(heard)).total_seconds(), 0.0)
+        return None if self.rows.feed_at is None else max((self.now - self.rows.feed_at).total_seconds(), 0.0)
 
     @property
     def feed_mode(self) -> str:
@@ -182,6 +192,19 @@ class _Look:
             waiting = f"{rows.audit_outbox} record{'' if rows.audit_outbox == 1 else 's'} waiting"
             message = f"the audit trail cannot be written: {rows.audit_head.problem}; {waiting}, entries are stopped"
             yield Concern("audit_unavailable", message, advice="look at that file and its disk: ls -l, df -h")
-        if self.running and rows.feed.get("mode") == FEED_DOWN:
-            age = f" for {span(self.now - rows.feed_at)}" if rows.feed_at is not None else ""
+        if self.running:
+            yield from self._feed()
+
+    def _feed(self) -> Iterator[Concern]:
+        feed = self.rows.feed
+        if feed.get("mode") == FEED_DOWN:
+            heard, at = feed.get("heard_wall"), self.rows.feed_at
+            silence = self.wall - from_text(heard) if heard is not None else self.now - at if at is not None else None
+            age = f" for {span(silence)}" if silence is not None else ""
             yield Concern("feed_down", f"no prices from the exchange{age}", "config check --online")
+        since = to_text(self.wall - FALLBACKS_WITHIN)
+        lately = [moment for moment in feed.get("fallbacks") or () if moment >= since]
+        if len(lately) > MOST_FALLBACKS:
+            message = f"the price stream was given up {len(lately)} times within the hour; REST stood in"
+            advice = "look at the network and at the exchange's announcements; FEED=rest does without streams"
+            yield Concern("feed_unstable", message, advice=advice)

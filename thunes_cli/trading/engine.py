@@ -105,6 +105,21 @@ class Engine:
         if bugs:
             raise bugs[0]
 
+    def price_check(self, symbol: str, price: Price) -> None:
+        """A price that a stream brought: the stop of the symbol's position, and an exit that is wanted already."""
+        with self._journal.read() as connection:
+            position = positions.position_of_symbol(connection, symbol)
+        if position is None:
+            return
+        try:
+            self._leave_if_wanted(position, price, signals=())
+        except ExchangeFailure as error:
+            _log.warning("stop check failed: symbol=%s why=%s", symbol, error)
+
+    def held_symbols(self) -> list[str]:
+        """The symbols with a position."""
+        return sorted(self._open_positions())
+
     def _open_positions(self) -> dict[str, Position]:
         with self._journal.read() as connection:
             return {position.symbol: position for position in positions.open_positions(connection)}

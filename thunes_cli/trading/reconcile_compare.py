@@ -7,7 +7,7 @@ found as that fill, and never a second time as a difference of balances.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -57,7 +57,7 @@ def compare(market: Market, books: Books, terms: Terms) -> Comparison:
     if wiped:
         findings = [_reset(found)]
     else:
-        findings = [*_of_orders(found, books), *_of_strangers(strange)]
+        findings = [*_of_orders(found, books), *findings_of_strangers(strange)]
         findings += [asset.finding for asset in differing if asset.finding is not None]
     findings = [finding for finding in findings if finding.key not in books.accepted]
     findings.sort(key=lambda finding: (-finding.severity.rank, finding.key))
@@ -185,7 +185,8 @@ def _drifted(matched: Matched) -> Finding:
     )
 
 
-def _of_strangers(strange: tuple[ExternalOrder, ...]) -> Iterator[Finding]:
+def findings_of_strangers(strange: Iterable[ExternalOrder]) -> Iterator[Finding]:
+    """What an order that is not ours means: a finding for each state it was seen in."""
     for order in strange:
         kind = Kind(order.kind)
         quiet = order.ended and order.executed_qty == 0

@@ -110,7 +110,7 @@ def write_down(journal: Journal, look: Look, *, by: str, traded: Sequence[str], 
             _move_cursors(change, look, epoch)
         tradable = {symbol: rules.tradable for symbol, rules in look.rules.items()}
         save_known(change.connection, TRADABLE, tradable, at=change.at)
-        _tell(change, fresh)
+        tell_findings(change, fresh)
         if before is not None and not before.clean and look.comparison.clean and look.scope.symbol is None:
             _alert(change, "Ledger and exchange agree again. Next: thunes status", alerts.Severity.INFO)
         _freeze(change, look, traded, asked=asked)
@@ -136,33 +136,36 @@ def _leave_epoch_of_a_copy(change: Change, look: Look) -> None:
 
 def _note_findings(change: Change, look: Look, epoch: int) -> list[Finding]:
     connection = change.connection
-    fresh = []
     present = {finding.key for finding in look.comparison.findings}
-    for finding in look.comparison.findings:
-        new = rows.begin_finding(
-            connection,
-            finding.key,
-            kind=finding.kind,
-            severity=finding.severity,
-            exchange_epoch=epoch,
-            at=change.at,
-        )
-        if new and finding.counts:
-            fresh.append(finding)
-            change.record(
-                Event.RECONCILE_FINDING,
-                kind=finding.kind,
-                severity=finding.severity,
-                asset=finding.asset,
-                symbol=finding.symbol,
-                difference=finding.difference,
-                message=finding.message,
-                client_order_id=finding.orders[0].client_order_id if finding.orders else None,
-            )
+    fresh = [each for each in look.comparison.findings if note_finding(change, each, epoch) and each.counts]
     if look.scope.symbol is None:
         for key in rows.known_findings(connection, exchange_epoch=epoch).keys() - present:
             rows.end_finding(connection, key, exchange_epoch=epoch)
     return fresh
+
+
+def note_finding(change: Change, finding: Finding, epoch: int) -> bool:
+    """Keep a finding, and put it on the trail when it is new and counts; False when it was known."""
+    new = rows.begin_finding(
+        change.connection,
+        finding.key,
+        kind=finding.kind,
+        severity=finding.severity,
+        exchange_epoch=epoch,
+        at=change.at,
+    )
+    if new and finding.counts:
+        change.record(
+            Event.RECONCILE_FINDING,
+            kind=finding.kind,
+            severity=finding.severity,
+            asset=finding.asset,
+            symbol=finding.symbol,
+            difference=finding.difference,
+            message=finding.message,
+            client_order_id=finding.orders[0].client_order_id if finding.orders else None,
+        )
+    return new
 
 
 def _note_run(change: Change, look: Look, *, by: str) -> None:
@@ -225,7 +228,7 @@ def _floor(look: Look, listed: Listed) -> tuple[int, int]:
     )
 
 
-def _tell(change: Change, fresh: Sequence[Finding]) -> None:
+def tell_findings(change: Change, fresh: Sequence[Finding]) -> None:
     """One alert for each thing to be done about it: a difference, a stranger's orders, a second copy."""
     told: dict[alert_kinds.Kind, list[Finding]] = {}
     for finding in fresh:

@@ -1,0 +1,107 @@
+"""The streams of one daemon: prices to the stops, candles to the series, the account's events to the ledger.
+
+They begin after the first check, so that a start waits for no socket. With ``FEED=rest`` there are none.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from thunes_cli.daemon import jobs
+from thunes_cli.daemon.account_watch import AccountWatch
+from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom
+from thunes_cli.daemon.feed_watch import FeedWatch
+from thunes_cli.daemon.jobs import Job, JobBook
+from thunes_cli.daemon.periodic import Periodic
+from thunes_cli.daemon.records import redactor_of
+from thunes_cli.daemon.worker import Worker
+from thunes_cli.exchange.lifeline import Patience
+from thunes_cli.market.feed import Price
+
+_log = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+_TOO_OLD_S = 30.0  # a price that waited for so long says nothing about now
+_READER_S = 0.5
+
+
+class Streams:
+    """Everything that listens."""
+
+    def __init__(
+        self, room: TradingRoom, configured: HomeSettings, link: ExchangeLink, *, worker: Worker, book: JobBook
+    ) -> None:
+        settings = configured.settings
+        self._room = room
+        self._clock = room.journal.clock
+        self._worker = worker
+        self._book = book
+        self._endpoints = link.endpoints
+        self._listens = settings.feed == "auto"
+        self._patience = Patience.of(
+            float(settings.stream_stale_seconds), max_reconnects=settings.stream_max_reconnects
+        )
+        self._watch = FeedWatch(room.journal, room.feed, max_reconnects=settings.stream_max_reconnects)
+        self._account = AccountWatch(room, self._patience, redact=redactor_of(settings)) if self._listens else None
+        self._feed_job = Job(jobs.FEED, self._look)
+        self._price_job = Job(jobs.PRICE_CHECK, self._check_prices)
+        self._gap_job = Job(jobs.ACCOUNT_GAP, self._close_gap, every_run=True)
+        room.feed.intake.wake_by(self._submission(self._price_job))
+
+    def begin(self, beats: Periodic) -> None:
+        """Look after the feed from now on."""
+        beats.add(LOOK_S, self._submission(self._feed_job))
+        if self._account is not None:
+            beats.add(LOOK_S, self._account.poke)
+
+    def listen(self) -> None:
+        """Connect; on the trading thread, after the first check."""
+        if not self._listens:
+            return
+        room = self._room
+        symbols = [*room.plan.symbols, *room.engine.held_symbols()]
+        room.feed.begin(self._endpoints.stream_url, symbols, self._patience, on_notice=self._submission(self._feed_job))
+        assert self._account is not None
+        self._account.begin()
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self._room.feed.stop()
+        if self._account is not None:
+            self._account.stop()
+        self._room.feed.finished(_READER_S)
+
+    def _submission(self, job: Job) -> Callable[[], None]:
+        def submit() -> None:
+            self._worker.submit(job.name, lambda: self._run(job))
+
+        return submit
+
+    def _run(self, job: Job) -> None:
+        self._book.run(job)
+
+    # -- on the trading thread ---------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        feed, symbols = self._room.feed, self._room.plan.symbols
+        held = self._room.engine.held_symbols()
+        feed.intake.watch(held)
+        feed.follow(held)
+        feed.keep_up([*symbols, *(symbol for symbol in held if symbol not in symbols)])
+        feed.look_for_life(symbols[0])
+        self._watch.look()
+        self._check_prices()
+        if self._account is not None and self._account.wants_comparison:
+            self._book.run(self._gap_job)
+
+    def _check_prices(self) -> None:
+        """Every price that came of a position's symbol, in the order in which they came."""
+        while ticks := self._room.feed.intake.take_ticks():
+            for tick in ticks:
+                if self._clock.monotonic() - tick.monotonic <= _TOO_OLD_S:
+                    self._room.engine.price_check(tick.symbol, Price(tick.price, tick.at, tick.monotonic))
+
+    def _close_gap(self) -> str | None:
+        assert self._account is not None
+        return self._account.close_gap()
