@@ -10,7 +10,7 @@ from reconcile_room import kinds, look, reconciler
 from trading_room import BUY_NOW, HOUR, SELL_NOW, Room
 
 from thunes_cli.ledger.identity import parse_client_order_id
-from thunes_cli.model import MarketOrder, Order, OrderState, Side
+from thunes_cli.model import ClientOrderId, MarketOrder, Order, OrderState, Side
 from thunes_cli.trading.rebuild_survey import survey
 
 
@@ -75,6 +75,41 @@ def test_the_twin_does_not_stand_in_for_an_order_that_is_known(room: Room) -> No
     booked = room.orders()[-1]
     assert (booked.state, booked.exchange_order_id) == (OrderState.FILLED, own.order_id)
     assert room.positions()[0].quantity == own.executed_qty - own.trades[0].commission
+
+
+def test_a_cancelled_order_is_known_by_its_number(room: Room) -> None:
+    """Cancelled by hand half done, it carries its cancel's client id: its fill is booked all the same."""
+    order = in_doubt(room, Side.BUY)
+    own = room.exchange.reports[order.client_order_id]
+    room.exchange.reports[order.client_order_id] = replace(own, status="NEW", executed_qty=Decimal(0), trades=())
+    room.resolver.resolve_due()
+    assert room.orders()[-1].state is OrderState.ACKED
+    cancelled = replace(own, client_order_id=ClientOrderId("web_cancel"), status="CANCELED")
+    room.exchange.reports = {"web_cancel": cancelled}
+    assert kinds(room) == ["unresolved_order"]
+
+    for _ in range(30):
+        room.pass_by(HOUR / 3600)
+        room.resolver.resolve_due()
+
+    booked = room.orders()[-1]
+    assert (booked.state, booked.executed_qty) == (OrderState.CANCELED, own.executed_qty)
+    assert kinds(room) == []
+
+
+def test_what_the_exchange_has_acknowledged_is_never_called_not_placed(room: Room) -> None:
+    """An order that cannot be found any more stays in doubt until somebody says what became of it."""
+    order = in_doubt(room, Side.BUY)
+    own = room.exchange.reports[order.client_order_id]
+    room.exchange.reports[order.client_order_id] = replace(own, status="NEW", executed_qty=Decimal(0), trades=())
+    room.resolver.resolve_due()
+    room.exchange.reports = {}
+
+    for _ in range(60):
+        room.pass_by(HOUR / 3600)
+        room.resolver.resolve_due()
+
+    assert room.orders()[-1].state is OrderState.ACKED
 
 
 def test_a_ledger_is_rebuilt_from_one_of_the_two(room: Room) -> None:

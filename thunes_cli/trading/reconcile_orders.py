@@ -142,7 +142,11 @@ class _Sorting:
         whose = {}
         claimed: set[str] = set()
         for number, report in sorted(reports.items()):
-            owner = owner_of(report, self.books, self.known, slack=self.terms.slack)
+            numbered = self.by_number.get((report.symbol, number))
+            if numbered is not None and is_ours(numbered, report, slack=self.terms.slack):
+                owner = Whose.OURS
+            else:
+                owner = owner_of(report, self.books, self.known, slack=self.terms.slack)
             if owner in {Whose.OURS, Whose.LOST}:
                 owner = Whose.OTHER_COPY if report.client_order_id in claimed else owner
                 claimed.add(report.client_order_id)

@@ -23,7 +23,7 @@ from thunes_cli.ledger.orders import Sending
 from thunes_cli.model import Order, OrderReport, OrderState
 from thunes_cli.process import boot_id, is_alive, this_process
 from thunes_cli.risk.wire import wire_refusal
-from thunes_cli.trading.booking import book, is_ours
+from thunes_cli.trading.booking import book, is_ours, names
 from thunes_cli.trading.doubts import tell_doubts
 from thunes_cli.trading.evidence import gather, orders_of_a_day
 from thunes_cli.trading.exit_delay import delay_exit
@@ -121,7 +121,8 @@ class Resolver:
             self._postpone(sending.order, "too soon to count again")
             return
         absences = 1 if fresh else sending.absences + 1
-        if absences >= ABSENCES_NEEDED and self._proof_is_due(sending, mono) and not self._listed(sending.order):
+        due = absences >= ABSENCES_NEEDED and self._proof_is_due(sending, mono)
+        if due and not self._listed(sending.order) and sending.order.state is not OrderState.ACKED:
             self._move(
                 sending.order, OrderState.NOT_PLACED, why=f"proven: {absences} answers that there is no such order"
             )
@@ -155,7 +156,7 @@ class Resolver:
         named = [
             report
             for report in orders_of_a_day(self._exchange, order.symbol, from_ms(order.sent_timestamp_ms) - slack)
-            if report.client_order_id == order.client_order_id
+            if report.client_order_id == order.client_order_id or names(order, report)
         ]
         for report in named:
             if is_ours(order, report, slack=slack):
