@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from benchmarks import alerts, audit, daemon, looking, reconcile, restart, simulator
+from benchmarks import alerts, audit, backup, daemon, looking, reconcile, restart, simulator
 from benchmarks.measure import Cost, measure
 
 Figures = Callable[[Path, Mapping[str, str]], Iterator[str | tuple[str, str]]]
@@ -21,6 +21,7 @@ PARTS: dict[str, Figures] = {
     "reconcile": reconcile.figures,
     "simulator": simulator.figures,
     "audit": audit.figures,
+    "backup": backup.figures,
 }
 LOOKING = "looking"
 

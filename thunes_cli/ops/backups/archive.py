@@ -15,7 +15,7 @@ from thunes_cli.ops.backups.manifest import Member
 
 LEDGER, SETTINGS = "thunes.db", "settings.env"
 SECRETS = {"secrets/env": ".env", "secrets/env.age": ".env.age", "secrets/audit_key": "audit_key"}
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 _TRAIL = re.compile(r"audit_trail(-\d{6,})?\.jsonl(\.ckpt)?|audit_key\.pub")
 _OWN = frozenset({LEDGER, SETTINGS, "manifest.json", "manifest.sig", *SECRETS})
 

@@ -102,6 +102,7 @@ def _write(
             )
         out.flush()
         os.fsync(out.fileno())
+    taken.proof.demand()
     write_private_file(path.with_name(path.name + ".sha256"), f"{hashing.sha256.hexdigest()}  {path.name}\n")
     draft.rename(path)
     sync_directory(wanted.directory)

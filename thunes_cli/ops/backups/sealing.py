@@ -18,8 +18,10 @@ from thunes_cli.errors import ConfigError
 from thunes_cli.ops.backups.faults import BackupDamaged, IdentityWrong, RecipientWrong
 
 LEVEL = 3
-_THREADS = 2
-_CHUNK = 1 << 20
+_THREADS = 1  # one that compresses while this one reads and hashes; the ledger's check has the other core
+_JOB = 1 << 20
+_CHUNK = 1 << 18
+_PIECE = 1 << 12  # pages of zeros come out thirty thousand times as long
 
 
 def read_recipients(texts: Sequence[str]) -> list[Any]:
@@ -68,7 +70,8 @@ def sealed_for_writing(out: Any, recipients: Sequence[Any]) -> Iterator[Any]:
     Raises:
         OSError: it could not be written.
     """
-    compressor = zstandard.ZstdCompressor(level=LEVEL, threads=_THREADS, write_checksum=True)
+    how = zstandard.ZstdCompressionParameters.from_level(LEVEL, threads=_THREADS, job_size=_JOB, write_checksum=True)
+    compressor = zstandard.ZstdCompressor(compression_params=how)
     if not recipients:
         with compressor.stream_writer(out, closefd=False) as stream:
             yield stream
@@ -96,11 +99,11 @@ def opened(path: Path, identities: Sequence[Any], *, encrypted: bool) -> Iterato
     with path.open("rb") as source:
         try:
             if not encrypted:
-                yield SealedReader(zstandard.ZstdDecompressor().stream_reader(source, read_size=_CHUNK))
+                yield SealedReader(source)
                 return
             decrypting = _piped(lambda end: _pyrage().decrypt_io(source, end, identities), writing=False)
             with decrypting as pipe:
-                yield SealedReader(zstandard.ZstdDecompressor().stream_reader(pipe, read_size=_CHUNK))
+                yield SealedReader(pipe)
         except zstandard.ZstdError:
             raise BackupDamaged(path.name, "what is compressed is not whole") from None
         except _OtherEndFailed as failed:
@@ -112,25 +115,42 @@ def opened(path: Path, identities: Sequence[Any], *, encrypted: bool) -> Iterato
 
 
 class SealedReader:
-    """A decompressing stream that is not satisfied with less than whole frames."""
+    """A decompressing stream. Its end is the end of the frame, checksum included: less is damage, and so is more.
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    (zstandard's own reader takes a frame that lacks its last bytes for a whole one.)
+    """
 
-    def read(self, size: int = -1) -> bytes:
-        """So many bytes, fewer at the end."""
-        return bytes(self._stream.read(size))
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source = source
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._ready = bytearray()
 
-    def drain(self) -> bytes:
-        """What is left; a few zeros after a whole archive."""
-        rest = b""
+    def read(self, size: int) -> bytes:
+        """So many bytes, fewer only at the end.
+
+        Raises:
+            zstandard.ZstdError: it is not whole.
+        """
+        while len(self._ready) < size and not self._frame.eof:
+            chunk = self._source.read(_PIECE)
+            if not chunk:
+                raise zstandard.ZstdError("it ends before its end")
+            self._ready += self._frame.decompress(chunk)
+        found = bytes(self._ready[:size])
+        del self._ready[:size]
+        return found
+
+    def finish(self) -> None:
+        """Read what is left: zeros that fill an archive's last block, and nothing behind the frame.
+
+        Raises:
+            zstandard.ZstdError: there is more.
+        """
         while chunk := self.read(_CHUNK):
-            rest = (rest + chunk)[-_CHUNK:] if chunk.strip(b"\0") else rest
-        return rest
-
-    def close(self) -> None:
-        """For whoever wants a file."""
-        self._stream.close()
+            if chunk.strip(b"\0"):
+                raise zstandard.ZstdError("something follows the archive")
+        if self._frame.unused_data or self._source.read(1):
+            raise zstandard.ZstdError("something follows the frame")
 
 
 class _OtherEndFailed(Exception):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -24,15 +25,46 @@ from thunes_cli.ops.backups.archive import LEDGER, Source
 _TRIES = 3
 
 
+class Proof:
+    """SQLite's check of a copied ledger, on a thread of its own while the archive is written."""
+
+    def __init__(self, copy: Path, shown: Path) -> None:
+        self._copy, self._shown = copy, shown
+        self._failed: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="integrity", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            with closing(sqlite3.connect(f"{self._copy.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+                prove_ledger(connection, self._shown)
+        except Exception as error:  # noqa: BLE001 - raised by whoever waits for it
+            self._failed = error
+
+    def demand(self) -> None:
+        """Wait for the answer.
+
+        Raises:
+            LedgerCorrupt: the copy is damaged, and so is what it was made of (5).
+        """
+        self._thread.join()
+        if self._failed is not None:
+            raise self._failed
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A copied ledger and the open files of its trail. ``rows`` counts the ledger's rows by table."""
+    """A copied ledger and the open files of its trail. ``rows`` counts the ledger's rows by table.
+
+    ``proof``: whether the copy is sound; must be asked before a backup is taken for one.
+    """
 
     identity: Identity
     head: Head
     schema: int
     rows: dict[str, int]
     sources: tuple[Source, ...]
+    proof: Proof
 
     @property
     def bytes(self) -> int:
@@ -48,18 +80,19 @@ class TrailDiffers(IntegrityError):
 
 
 def copy_ledger(ledger: Path, copy: Path) -> None:
-    """Copy a ledger that may be in use, and prove the copy.
+    """Copy a ledger that may be in use. The copy is for the archive only, it need not survive anything by itself.
 
     Raises:
-        LedgerCorrupt: the copy does not pass SQLite's check (5). sqlite3.Error, OSError: it could not be made.
+        sqlite3.Error, OSError: it could not be made.
     """
     with closing(sqlite3.connect(f"{ledger.resolve().as_uri()}?mode=ro", uri=True)) as source:
         descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         os.close(descriptor)
         with closing(sqlite3.connect(copy, isolation_level=None)) as target:
+            target.execute("PRAGMA synchronous=OFF")
+            target.execute("PRAGMA journal_mode=OFF")
             source.backup(target)
             target.execute("PRAGMA journal_mode=DELETE")
-            prove_ledger(target, ledger)
 
 
 def prove_ledger(connection: sqlite3.Connection, shown: Path | str) -> None:
@@ -84,6 +117,7 @@ def snapshot(ledger: Path, trail: Path, staging: Path) -> Iterator[Snapshot]:
     """
     copy = staging / LEDGER
     copy_ledger(ledger, copy)
+    proof = Proof(copy, ledger)
     with closing(sqlite3.connect(f"{copy.as_uri()}?mode=ro", uri=True)) as connection, ExitStack() as stack:
         connection.row_factory = sqlite3.Row
         head, notes = read_head(connection), read_checkpoint(connection)
@@ -103,6 +137,7 @@ def snapshot(ledger: Path, trail: Path, staging: Path) -> Iterator[Snapshot]:
             schema=int(connection.execute("PRAGMA user_version").fetchone()[0]),
             rows=count_rows(connection),
             sources=tuple(sources),
+            proof=proof,
         )
 
 

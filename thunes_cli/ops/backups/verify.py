@@ -144,8 +144,7 @@ def _unpack(directory: Path, verdict: Verdict, identities: Sequence[Any], progre
             if length != size:
                 raise ArchiveFault(f"its member {name} ends early")
             found.append(Member(name, length, sha256))
-        if stream.drain():
-            raise ArchiveFault("something follows its end")
+        stream.finish()
     _compare(verdict, found, own)
 
 

@@ -1,0 +1,94 @@
+"""The daemon's daily backup: when it is due, what becomes of a failure, and a full disk."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from bot_home import BotHome
+
+from thunes_cli.config.load import load_settings
+from thunes_cli.config.secrets import redact_by_look
+from thunes_cli.daemon.backups import DailyBackup
+from thunes_cli.errors import Unavailable
+from thunes_cli.ledger.alerts import read_conditions
+from thunes_cli.ledger.backups import last_good_backup
+
+
+def job(bot: BotHome, **settings: str) -> DailyBackup:
+    """The daemon's job on that home."""
+    loaded = load_settings(bot.path, settings).settings
+    return DailyBackup(bot.journal, loaded, credentials=None, redact=redact_by_look)
+
+
+def age(bot: BotHome, by: timedelta) -> None:
+    """Let the newest backup be older."""
+    with bot.journal.change() as change:
+        good = last_good_backup(change.connection)
+        assert good is not None
+        made = good.made_wall - by
+        change.connection.execute("UPDATE backups SET made_wall = ?", (made.isoformat().replace("+00:00", "Z"),))
+
+
+def conditions(bot: BotHome) -> set[tuple[str, str]]:
+    with bot.journal.read() as connection:
+        return {(each.kind, each.key) for each in read_conditions(connection)}
+
+
+def test_once_a_day(bot: BotHome) -> None:
+    """The first at once, the next when that is a day old; counted in network time."""
+    daily = job(bot)
+
+    first, again = daily.run(), daily.run()
+    age(bot, timedelta(hours=24))
+    next_day = daily.run()
+
+    assert first is not None
+    assert again is None
+    assert next_day is not None
+    assert len(bot.ask("backup", "list", "--json").data["backups"]) == 2
+
+
+def test_one_that_is_too_old(bot: BotHome) -> None:
+    """26 hours without a good one is told, and its end too."""
+    daily = job(bot)
+    daily.run()
+    age(bot, timedelta(hours=27))
+    full = job(bot, BACKUP_DIR="/dev/null/nowhere")
+
+    with pytest.raises(Unavailable):
+        full.run()
+    told = conditions(bot)
+    daily.run()
+
+    assert {("backup", "old"), ("backup", "failed")} <= told
+    assert not {kind for kind, _ in conditions(bot)} & {"backup"}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with hardly any room."""
+    place = tmp_path / "small"
+    place.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=9m", "tmpfs", str(place)], check=False, capture_output=True
+    )
+    if made.returncode != 0:
+        pytest.skip("a file system of its own can be mounted by root only")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk(bot: BotHome, small_disk: Path) -> None:
+    """One line, code 13, no half of a backup, and what was there stays."""
+    answer = bot.ask("backup", "--json", environ={"BACKUP_DIR": str(small_disk)})
+    (small_disk / "filler").write_bytes(bytes(7 * 2**20))
+    restored = bot.ask("backup", "--json")
+    target = bot.ask("backup", "restore", restored.data["path"], "--to", str(small_disk / "home"), "--json")
+
+    assert (answer.code, answer.codes) == (13, ["no_room"])
+    assert (target.code, target.codes) == (13, ["no_room"])
+    assert sorted(path.name for path in small_disk.iterdir() if path.name != ".lock") == ["filler"]
