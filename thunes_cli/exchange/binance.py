@@ -175,7 +175,8 @@ class BinanceExchange:
         params = {
             "symbol": symbol,
             "limit": _MOST_ROWS,
-            "orderId": from_order_id,
+            # There is no order 0; as a bound it could be taken for none.
+            "orderId": None if from_order_id is None else max(from_order_id, 1),
             "startTime": to_ms(start) if start is not None else None,
             "endTime": to_ms(start + _DAY) if start is not None else None,
         }

@@ -130,7 +130,6 @@ class MarketReader:
         return self._trades(window.symbol, first)
 
     def _orders(self, symbol: str, first: int) -> list[OrderReport]:
-        first = max(first, 1)  # there is no order 0; as a bound it could be taken for none
         found: list[OrderReport] = []
         while True:
             page = self._exchange.orders(symbol, from_order_id=first)
