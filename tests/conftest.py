@@ -9,11 +9,21 @@ from pathlib import Path
 
 import pytest
 from manual_time import ManualTime
+from recorded_events import (  # hooks: pytest finds them by their names here
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+    remember_what_is_made_by_hand,
+)
 
 from thunes_cli.audit.journal import Journal
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.identity import save_entries_from
 from thunes_cli.ledger.schema import create_ledger
+
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown"]
+
+remember_what_is_made_by_hand()
 
 # A background shell hands ignored signals on, and so to the commands under test: they are what these tests send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
