@@ -13,6 +13,7 @@ from scripted_exchange import rules_of
 from trading_room import BUY_AGAIN, BUY_NOW, HOUR, SELL_NOW, Room
 
 from thunes_cli.ledger.alerts import pending_alerts
+from thunes_cli.ledger.identity import read_identity
 from thunes_cli.model import OrderState, PositionStatus, Side
 from thunes_cli.risk.freezing import freeze_symbol
 from thunes_cli.risk.kill_switch import counted_result
@@ -318,6 +319,20 @@ def test_a_copy_is_the_reason_that_is_given(room: Room) -> None:
     (tick,) = room.engine.signal_check()
 
     assert (tick.decision, tick.reason) == ("rejected", "other_copy")
+
+
+def test_ids_that_a_copy_may_use_are_left_to_it(room: Room) -> None:
+    """A number we never used, under our own epoch: from now on ours is another, drawn once and on the trail."""
+    stranger(room, Side.BUY, "100", client_order_id="thabcdefabc-B-999")
+    room.pass_by(HOUR)
+
+    reconciler(room).routine(by="job")
+    reconciler(room).routine(by="job")
+
+    (drawn,) = events(room, "EPOCH_DRAWN")
+    with room.journal.read() as connection:
+        assert read_identity(connection).epoch == drawn["epoch"] != "abc"
+    assert (drawn["before"], drawn["client_order_id"], drawn["why"]) == ("abc", "thabcdefabc-B-999", "copy")
 
 
 def test_a_purchase_after_the_wipe_is_ours_in_the_next_life(holding: Room) -> None:
