@@ -116,7 +116,7 @@ FORGERIES = {
     "invalid UTF-8": Forgery(spoil_utf8, 7, "UTF-8"),
     "over-long line": Forgery(lengthen_line, 7, "too long"),
     "line longer than a block": Forgery(lengthen_beyond_a_block, 7, "too long"),
-    "empty line": Forgery(empty_line, 7, "JSON"),
+    "empty line": Forgery(empty_line, 7, "an empty line"),
     "two records in a line": Forgery(two_in_one, 7, "JSON"),
     "nested deeply": Forgery(nest_deeply, 7, ""),
 }
@@ -182,6 +182,19 @@ def test_form_matters_even_with_a_sound_chain(home: TrailHome, name: str) -> Non
         (b'"number":6', b'"number":6.5'),
         (b'"number":6', b'"number":6e0'),
         (b'"number":6', b'"number":[6]'),
+        (b'"number":6', b'"number":-0'),
+        (b'"number":6', b'"number":1e5'),
+        (b'"number":6', b'"number":1.0'),
+        (b'"number":6', b'"number":NaN'),
+        (b'"number":6', b'"number":' + b"9" * 5000),
+        (b'"seq":7,', b'"seq":7,"seq":7,'),
+        (b'"seq":7,', b'"seq":7.0,'),
+        (b"duplicate_position", rb"\ud83d\ude00"),
+        (b"duplicate_position", rb"\ud83d"),
+        (b"duplicate_position", rb"\/"),
+        (b"}", b"} "),
+        (b'{"v"', b' {"v"'),
+        (b"}", b"}\0"),
         (b'"v":1,"seq":7,', b'"seq":7,"v":1,'),
         (b'"v":1', b'"v":true'),
         (b'"v":1', b'"v":2'),
@@ -191,7 +204,11 @@ def test_form_matters_even_with_a_sound_chain(home: TrailHome, name: str) -> Non
         (b"duplicate_position", rb"\u0064uplicate_position"),
         (b'"reason":"duplicate_position",', b""),
     ],
-    ids=["space", "float", "exponent", "nested", "order", "true", "version", "micros", "month", "name", "escape", "ok"],
+    ids=[
+        *("space", "float", "exponent", "nested", "minus zero", "1e5", "1.0", "NaN", "huge", "seq twice", "seq float"),
+        *("escaped pair", "half a pair", "escaped slash", "space behind", "space before", "NUL behind"),
+        *("order", "true", "version", "micros", "month", "name", "escape", "ok"),
+    ],
 )
 def test_canonical_form(home: TrailHome, old: bytes, new: bytes) -> None:
     """One spelling for one record: deep finds any other, in an otherwise sound chain; other facts are nobody's lie."""

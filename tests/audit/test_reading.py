@@ -5,21 +5,26 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from manual_time import NOON
+from trail_home import TrailHome
 
 from thunes_cli.audit import crew, reading
+from thunes_cli.audit.checkpoint_file import DamagedNotes, read_notes
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.reading import Filter, count_records, follow, last_records
 from thunes_cli.audit.record import FIRST_PREV, line_hash, make_line
 from thunes_cli.audit.report import Report
 from thunes_cli.audit.validation import Request, validate
+from thunes_cli.ledger.outbox import read_head
 
 
 def write_trail(path: Path, count: int, *, padding: str = "") -> None:
@@ -74,6 +79,62 @@ def test_filters(tmp_path: Path) -> None:
     assert seqs(99, Filter(since=NOON + timedelta(seconds=58))) == [58, 59, 60]
     path.write_text('{"event": "A", "timestamp": "2026-03-10T12:00:00"}\nno record\n')
     assert len(last_records(files, (), Filter(since=NOON), count=9)) == 1
+
+
+def test_a_line_without_end_is_nobodys_memory(tmp_path: Path) -> None:
+    """A hundred megabytes in one line: passed over and counted, in the memory of a few blocks."""
+    path = tmp_path / "trail.jsonl"
+    write_trail(path, 3)
+    sound = path.read_bytes()
+    with path.open("ab") as stream:
+        for _ in range(100):
+            stream.write(b"x" * 1024 * 1024)
+        stream.write(b"\n" + sound)
+    tracemalloc.start()
+    try:
+        counts = count_records([(path, None)], (), since=None)
+        newest = last_records([(path, None)], (), Filter(), count=9)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert (counts.records, counts.unreadable) == (6, 1)
+    assert [record["seq"] for record in newest] == [1, 2, 3, 1, 2, 3]
+    assert peak < 4 * 1024 * 1024
+
+
+def test_a_line_without_end_among_the_checkpoints(tmp_path: Path) -> None:
+    """What is no note is said before it is read to its end."""
+    path = tmp_path / "audit_trail.jsonl.ckpt"
+    path.write_bytes(b"x" * 10_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DamagedNotes):
+            list(read_notes(path))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 1024 * 1024
+
+
+def test_follow_through_many_rotations(tmp_path: Path) -> None:
+    """Who was stopped while segments were closed, one after the other, still sees every record once, in order."""
+    home = TrailHome(tmp_path / "home")
+    home.record(1)
+    seen = follow(home.trail, start=0)
+    first = next(seen)
+    for _ in range(3):
+        home.record(2)
+        home.notary.rotate(why="operator")
+    home.record(1)
+    with home.journal.read() as connection:
+        end = read_head(connection).seq
+
+    numbers = [first["seq"], *(record["seq"] for record in islice(seen, end - 1))]
+    home.close()
+
+    assert numbers == list(range(1, end + 1))
 
 
 def test_counts(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -195,6 +196,33 @@ def test_validate_with_the_key_that_was_kept(trading: BotHome, tmp_path: Path) -
 def test_validate_cannot_begin(trading: BotHome, arguments: list[str], code: int) -> None:
     """What was named and is not there, or holds nothing, is said at once."""
     assert trading.ask("audit", "validate", *arguments).code == code
+
+
+@pytest.mark.parametrize("words", [["validate"], ["tail"], ["stats"]], ids=lambda words: words[0])
+def test_what_is_no_file_keeps_nobody_waiting(tmp_path: Path, words: list[str]) -> None:
+    """A pipe, a directory, a compressed file, a pipe among the segments: 13 at once, and what to type."""
+    pipe, place, packed = tmp_path / "pipe.jsonl", tmp_path / "place.jsonl", tmp_path / "audit_trail.jsonl.gz"
+    os.mkfifo(pipe)
+    place.mkdir()
+    packed.write_bytes(gzip.compress(b"{}\n"))
+    plain = tmp_path / "plain.jsonl"
+    plain.write_bytes(b"")
+    os.mkfifo(tmp_path / "plain-000001.jsonl")
+
+    answers = [thunes("audit", *words, str(path), "--json") for path in (pipe, place, packed, plain)]
+
+    assert [answer.code for answer in answers] == [13] * 4
+    assert [answer.document["problems"][0]["hint"] for answer in answers][2].startswith("zcat ")
+
+
+def test_an_empty_file_shows_nothing(tmp_path: Path) -> None:
+    """It is not called sound without a word: 3, there was nothing to look at."""
+    file = tmp_path / "audit_trail.jsonl"
+    file.touch()
+
+    answer = thunes("audit", "validate", str(file), "--json")
+
+    assert (answer.code, answer.data["valid"], answer.codes) == (3, True, ["no_record"])
 
 
 def test_validate_the_original_system(tmp_path: Path) -> None:

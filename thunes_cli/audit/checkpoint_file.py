@@ -40,7 +40,7 @@ def read_notes(path: Path) -> Iterator[Placed]:
     """
     with path.open("rb") as stream:
         raw, begins, line_number, offset = b"", (1, 0), 0, 0
-        for line in stream:
+        while line := stream.readline(MAX_NOTE + 1):  # a piece, where a line is longer than a note
             line_number += 1
             if not raw:
                 begins = (line_number, offset)

@@ -17,6 +17,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 EVENT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 _SHOWN = 120
+_DIGITS = 4300  # what Python reads without being told to
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -73,17 +74,30 @@ def object_of(line: bytes) -> tuple[Record, str | None]:
             doubled.extend(name for name in made if names.count(name) > 1)
         return made
 
+    if line == b"\n":
+        raise LineFault("an empty line")
     try:
-        found = json.loads(line.decode(), object_pairs_hook=build)
+        found = json.loads(line.decode(), object_pairs_hook=build, parse_int=_whole_number, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         raise LineFault("invalid UTF-8", found=f"byte {line[error.start]:#04x} at {error.start}") from error
     except RecursionError as error:
         raise LineFault("nested too deeply") from error
-    except ValueError as error:
-        raise LineFault(f"not JSON: {error}", found=line.rstrip(b"\n")) from error
+    except json.JSONDecodeError as error:
+        raise LineFault(f"not JSON: {error.msg} (column {error.pos + 1})", found=line.rstrip(b"\n")) from error
     if not isinstance(found, dict):
         raise LineFault("not a JSON object", found=line.rstrip(b"\n"))
     return found, doubled[0] if doubled else None
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise LineFault("a number of too many digits", expected=f"at most {_DIGITS}", found=f"{len(text)}")
+    return int(text)
+
+
+def _no_constant(text: str) -> float:
+    """NaN and the infinities, which only Python takes for JSON."""
+    raise LineFault(f"not JSON: {text}")
 
 
 def _check_fixed(record: Record) -> None:

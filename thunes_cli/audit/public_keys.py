@@ -7,6 +7,8 @@ from pathlib import Path
 from thunes_cli.audit.notes import ORIGIN, BadNote, PublicKey, parse_public_key
 from thunes_cli.errors import ConfigError
 
+_MOST = 1024 * 1024  # characters; a home has one key or a few
+
 
 def read_public_keys(path: Path) -> tuple[PublicKey, ...]:
     """The keys of a file, one a line; other lines, such as the first of a command's answer, do not count.
@@ -16,7 +18,8 @@ def read_public_keys(path: Path) -> tuple[PublicKey, ...]:
     """
     keys = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open(encoding="utf-8") as stream:
+            lines = stream.read(_MOST).splitlines()
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: not a file of public keys") from None
     for number, line in enumerate(lines, start=1):

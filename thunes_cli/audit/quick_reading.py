@@ -15,6 +15,7 @@ from thunes_cli.clock import from_text, to_text
 
 BLOCK = 256 * 1024
 _ALWAYS = "0000"
+TOO_LONG = b"\0"  # stands for a line longer than a block, which is none of a trail: unreadable, and no memory
 
 
 class _Counted(msgspec.Struct, gc=False):
@@ -27,7 +28,10 @@ _DECODER = msgspec.json.Decoder(_Counted)
 
 
 def blocks(descriptor: int, limit: int | None) -> Iterator[bytes]:
-    """A file's bytes in blocks of whole lines; what follows the last line's end is left out."""
+    """A file's bytes in blocks of whole lines; what follows the last line's end is left out.
+
+    Of a line longer than a block only something unreadable is left.
+    """
     size = os.fstat(descriptor).st_size
     end, offset, carry = (size if limit is None else min(limit, size)), 0, b""
     while offset < end:
@@ -39,7 +43,7 @@ def blocks(descriptor: int, limit: int | None) -> Iterator[bytes]:
         if ended:
             yield carry + whole + ended
             carry = b""
-        carry += rest
+        carry = carry + rest if len(carry) + len(rest) <= BLOCK else TOO_LONG
 
 
 def count_block(block: bytes, counts: Counts, *, since: datetime | None) -> None:

@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from thunes_cli.audit.events import Event
+from thunes_cli.audit.segments import closed_path, closed_segments
 from thunes_cli.clock import to_text
 
 Record = dict[str, Any]
 Files = Iterable[tuple[Path, int | None]]  # each with how many of its bytes count, None for all
 _BLOCK = 256 * 1024
+_LONGEST = 256 * 1024
+_TOO_LONG = b"\0"  # stands for a line longer than that: it is none of a trail, and nobody's memory
 _POLL_S = 0.2
 _TIME = b'"timestamp":"'
 _TIME_LENGTH = len("2026-03-10T12:00:00.000Z")
@@ -115,7 +118,7 @@ def _backwards(descriptor: int, limit: int | None) -> Iterator[bytes]:
             lines.pop()
             ended = True
         yield from reversed(lines[1:])
-        carry, end = lines[0], start
+        carry, end = lines[0] if len(lines[0]) <= _LONGEST else _TOO_LONG, start
     if ended:
         yield carry
 
@@ -182,10 +185,10 @@ def follow(trail: Path, *, start: int, wait: Callable[[float], object] = time.sl
     Raises:
         OSError: the file cannot be read.
     """
+    last: int | None = None
     while True:
-        try:
-            descriptor = os.open(trail, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
+        descriptor = _next_file(trail, after=last)
+        if descriptor is None:
             wait(_POLL_S)
             continue
         try:
@@ -193,15 +196,34 @@ def follow(trail: Path, *, start: int, wait: Callable[[float], object] = time.sl
                 record = parsed(line)
                 if record is not None:
                     yield record
+            last = _number_of(descriptor, trail)
         finally:
             os.close(descriptor)
         start = 0
 
 
+def _next_file(trail: Path, *, after: int | None) -> int | None:
+    """Open what follows a closed segment: the next one, which may be closed as well by now; None: not there yet."""
+    closed = None if after is None else closed_path(trail, after + 1)
+    for path in (closed, trail):
+        with suppress(FileNotFoundError):
+            if path is not None:
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                if path is closed or closed is None or not closed.exists() or _same(descriptor, closed):
+                    return descriptor
+                os.close(descriptor)  # rotated twice in this moment
+    return None
+
+
+def _number_of(descriptor: int, trail: Path) -> int | None:
+    """Which closed segment an open file is."""
+    return next((number for number, path in closed_segments(trail) if _same(descriptor, path)), None)
+
+
 def _appended(descriptor: int, trail: Path, offset: int, wait: Callable[[float], object]) -> Iterator[bytes]:
     """Whole lines as they come, until the file is no longer the open segment."""
     while True:
-        closed = not _is_open_segment(descriptor, trail)  # asked first: what came before the rotation is read still
+        closed = not _same(descriptor, trail)  # asked first: what came before the rotation is read still
         block = os.pread(descriptor, _BLOCK, offset)
         end = block.rfind(b"\n") + 1
         yield from block[:end].splitlines(keepends=True)
@@ -213,8 +235,8 @@ def _appended(descriptor: int, trail: Path, offset: int, wait: Callable[[float],
             wait(_POLL_S)
 
 
-def _is_open_segment(descriptor: int, trail: Path) -> bool:
+def _same(descriptor: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(descriptor), trail.stat())
+        return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False

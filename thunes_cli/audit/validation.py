@@ -229,6 +229,8 @@ class _Validation:
         if self._survey.fault is not None:
             return FirstBad(self._notes_file, self._survey.fault)
         bad = self._missing_notes() or self._self_named()
+        if not self._records and not self._torn and not self._request.whole:
+            self._remarks.append(Remark("no_record", "there is no record in it, so there is nothing to show"))
         if bad is None and self._torn:
             self._remark_torn()
         return bad

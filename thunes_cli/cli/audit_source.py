@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from thunes_cli.audit.segments import closed_segments, trail_files, trail_of
+from thunes_cli.audit.segments import checkpoint_path, closed_segments, public_key_path, trail_files, trail_of
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.reading import Book, read_book
 from thunes_cli.cli.result import Problem
@@ -16,6 +18,8 @@ from thunes_cli.config.home import TRAIL, require_home
 from thunes_cli.errors import ConfigError, IntegrityError, NotFound, Unavailable
 from thunes_cli.ledger.outbox import Head, outbox_size, pending, read_head
 from thunes_cli.ledger.segments import Segment, read_segment
+
+_COMPRESSED = {b"\x1f\x8b\x08": "zcat", b"\x28\xb5\x2f\xfd": "zstdcat", b"\xfd7zXZ\0": "xzcat", b"BZh": "bzcat"}
 
 
 class Known(NamedTuple):
@@ -51,6 +55,7 @@ def trail_source(call: Call, file: Path | None) -> TrailSource:
     if file is not None:
         return _bare(file)
     trail = require_home(call.home) / TRAIL
+    _require_files(trail)
     try:
         known = read_book(call, _known)
     except (IntegrityError, Unavailable, ConfigError) as error:
@@ -63,10 +68,28 @@ def trail_source(call: Call, file: Path | None) -> TrailSource:
 
 def _bare(file: Path) -> TrailSource:
     trail, number = trail_of(file)
-    if not file.is_file():
+    if not file.exists():
         raise NotFound(f"there is no file {file}")
+    _require_files(trail)
+    with suppress(OSError), file.open("rb") as stream:
+        for magic, program in _COMPRESSED.items():
+            if stream.peek(len(magic)).startswith(magic):
+                raise Unavailable(
+                    f"{file} is compressed", hint=f"{program} {shlex.quote(str(file))} > audit_trail.jsonl"
+                )
     files: list[tuple[Path, int | None]] = [(file, None)] if number is not None else _all_of(trail)
     return TrailSource(file, files, [], utc_now())
+
+
+def _require_files(trail: Path) -> None:
+    """A pipe under the name of a file would keep a reader waiting for ever.
+
+    Raises:
+        Unavailable: something that is read is no file (13).
+    """
+    for path in (*(path for path, _ in _all_of(trail)), checkpoint_path(trail), public_key_path(trail)):
+        if path.exists() and not path.is_file():
+            raise Unavailable(f"{path} is a directory, a pipe or a device, not a file")
 
 
 def _all_of(trail: Path) -> list[tuple[Path, int | None]]:

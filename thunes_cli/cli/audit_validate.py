@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from thunes_cli.audit.witness import LedgerView
 
 _MIB = 1024 * 1024
+_MOST_NOTES = 64 * _MIB  # characters: two hundred thousand notes, of two hundred million records
 _EVIDENCE = "copy the files away as evidence before anything else; nothing has been changed"
 _HOW = {
     "fast": "checkpoints verified, every line decoded, links checked behind the last checkpoint",
@@ -109,7 +110,11 @@ def _anchors(call: Call, path: Path | None) -> tuple[Note, ...]:
     if path is None:
         return ()
     try:
-        text = call.streams.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8", errors="replace")
+        if str(path) == "-":
+            text = call.streams.stdin.read(_MOST_NOTES)
+        else:
+            with path.open(encoding="utf-8", errors="replace") as stream:
+                text = stream.read(_MOST_NOTES)
         notes = find_notes(text)
     except FileNotFoundError:
         raise NotFound(f"there is no file {path}") from None
