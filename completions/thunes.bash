@@ -5,7 +5,7 @@
 _thunes_facts() {
     words= options= valued=
     case $1 in
-        '') words='init run demo stop status positions orders symbols balance pnl explain audit killswitch breaker reconcile alerts telegram backup config sim'
+        '') words='init run demo stop status positions orders symbols balance pnl explain audit killswitch breaker reconcile alerts telegram backup check config sim'
             options='--home --env-file --json -q --quiet --version --help -h'
             valued='--home --env-file' ;;
         init) words=''
@@ -158,6 +158,18 @@ _thunes_facts() {
         'backup restore') words=''
             options='--to --in-place --identity --confirm --dry-run --json -q --quiet --help -h'
             valued='--to --identity --confirm' ;;
+        check) words='daily weekly monthly'
+            options='--help -h'
+            valued='' ;;
+        'check daily') words=''
+            options='--json -q --quiet --help -h'
+            valued='' ;;
+        'check weekly') words=''
+            options='--json -q --quiet --help -h'
+            valued='' ;;
+        'check monthly') words=''
+            options='--json -q --quiet --help -h'
+            valued='' ;;
         config) words='check show'
             options='--help -h'
             valued='' ;;

@@ -24,7 +24,7 @@ end
 complete -c thunes -f
 
 set -g __thunes_valued --allow --anchor --asset --candles --confirm --count --deny --dir --duration --env-file --environment --event --for --home --host --identity --instance --ip --kind --label --lines --ms --path --port --price --public-key --quantity --queries --reason --seconds --seed --side --since --size --speed --stale --start --state --status --symbol --timeout --to --url -n
-set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'alerts' 'alerts list' 'alerts retry' 'alerts mute' 'alerts unmute' 'telegram' 'telegram test' 'backup' 'backup create' 'backup list' 'backup verify' 'backup drill' 'backup prune' 'backup restore' 'config' 'config check' 'config show' 'sim' 'sim serve' 'sim state' 'sim fault' 'sim faults' 'sim key' 'sim key list' 'sim key add' 'sim key revoke' 'sim key restrict'
+set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'alerts' 'alerts list' 'alerts retry' 'alerts mute' 'alerts unmute' 'telegram' 'telegram test' 'backup' 'backup create' 'backup list' 'backup verify' 'backup drill' 'backup prune' 'backup restore' 'check' 'check daily' 'check weekly' 'check monthly' 'config' 'config check' 'config show' 'sim' 'sim serve' 'sim state' 'sim fault' 'sim faults' 'sim key' 'sim key list' 'sim key add' 'sim key revoke' 'sim key restrict'
 
 # thunes
 complete -c thunes -n '__thunes_at' -a 'init' -d 'Create a home for one environment and one account.'
@@ -45,6 +45,7 @@ complete -c thunes -n '__thunes_at' -a 'reconcile' -d 'Does the ledger agree wit
 complete -c thunes -n '__thunes_at' -a 'alerts' -d 'What the operator is told.'
 complete -c thunes -n '__thunes_at' -a 'telegram' -d 'The channel that alerts go out by.'
 complete -c thunes -n '__thunes_at' -a 'backup' -d 'Take a backup, and prove it.'
+complete -c thunes -n '__thunes_at' -a 'check' -d 'The runbook\'s looks at how things stand.'
 complete -c thunes -n '__thunes_at' -a 'config' -d 'The settings: checked and shown.'
 complete -c thunes -n '__thunes_at' -a 'sim' -d 'The embedded exchange.'
 complete -c thunes -n '__thunes_at' -l home -x -a '(__fish_complete_directories)' -d 'Home to work on (THUNES_HOME).'
@@ -420,6 +421,27 @@ complete -c thunes -n '__thunes_at backup restore' -l dry-run -d 'Show what woul
 complete -c thunes -n '__thunes_at backup restore' -l json -d 'Answer with one JSON document.'
 complete -c thunes -n '__thunes_at backup restore' -s q -l quiet -d 'Print nothing when all is well.'
 complete -c thunes -n '__thunes_at backup restore' -l help -s h -d 'Show this message and exit.'
+
+# thunes check
+complete -c thunes -n '__thunes_at check' -a 'daily' -d 'The daily look, as checks.'
+complete -c thunes -n '__thunes_at check' -a 'weekly' -d 'The weekly look, as checks.'
+complete -c thunes -n '__thunes_at check' -a 'monthly' -d 'The monthly look, as checks.'
+complete -c thunes -n '__thunes_at check' -l help -s h -d 'Show this message and exit.'
+
+# thunes check daily
+complete -c thunes -n '__thunes_at check daily' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at check daily' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at check daily' -l help -s h -d 'Show this message and exit.'
+
+# thunes check weekly
+complete -c thunes -n '__thunes_at check weekly' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at check weekly' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at check weekly' -l help -s h -d 'Show this message and exit.'
+
+# thunes check monthly
+complete -c thunes -n '__thunes_at check monthly' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at check monthly' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at check monthly' -l help -s h -d 'Show this message and exit.'
 
 # thunes config
 complete -c thunes -n '__thunes_at config' -a 'check' -d 'Would these settings trade?'

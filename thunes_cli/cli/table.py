@@ -192,6 +192,9 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("backup drill", _HERE + "backup_verify:backup_drill", "Would it restore, and how fast?", Section.UPKEEP),
     Entry("backup prune", _HERE + "backup_prune:backup_prune", "Remove what no rule keeps.", Section.UPKEEP),
     Entry("backup restore", _HERE + "backup_restore:backup_restore", "A home from a backup.", Section.INCIDENT),
+    Entry("check daily", _HERE + "check:check_daily", "The daily look, as checks.", Section.LOOKING),
+    Entry("check weekly", _HERE + "check:check_weekly", "The weekly look, as checks.", Section.LOOKING),
+    Entry("check monthly", _HERE + "check:check_monthly", "The monthly look, as checks.", Section.LOOKING),
     Entry("config check", _HERE + "config:config_check", "Would these settings trade?", Section.UPKEEP),
     Entry(
         "config show", _HERE + "config:config_show", "The settings in force and where each came from.", Section.UPKEEP
@@ -207,6 +210,7 @@ COMMANDS: tuple[Entry, ...] = (
 )
 
 GROUPS: dict[str, str] = {
+    "check": "The runbook's looks at how things stand.",
     "positions": "What the bot holds and held.",
     "orders": "What the bot ordered.",
     "symbols": "Which symbols take entries.",

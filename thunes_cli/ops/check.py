@@ -37,6 +37,11 @@ class Check:
         }
 
 
+def judged(name: str, status: CheckStatus, value: str, *, expected: str, hint: str) -> Check:
+    """A check whose hint is only for when it is not well."""
+    return Check(name, status, value, expected, hint if status in {CheckStatus.WARN, CheckStatus.FAIL} else "")
+
+
 def failed(checks: Iterable[Check]) -> tuple[Check, ...]:
     """Those that failed; a warning is not a failure."""
     return tuple(check for check in checks if check.status is CheckStatus.FAIL)
