@@ -180,7 +180,7 @@ def _trade_id_reused(stage: Stage) -> None:
 def _found(kind: Found, severity: Severity, message: str) -> Callable[[Stage], None]:
     def tell(stage: Stage) -> None:
         finding = Finding("key", kind, severity, message)
-        stage.change(lambda change: reconcile_record._tell(change, [finding]))
+        stage.change(lambda change: reconcile_record.tell_findings(change, [finding]))
 
     return tell
 
