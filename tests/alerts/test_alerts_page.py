@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shlex
@@ -101,6 +102,7 @@ def install(place: Path, *, code: str, points: str, name: str = "our-ntfy") -> N
     metadata.mkdir()
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
     (metadata / "entry_points.txt").write_text(points, encoding="utf-8")
+    importlib.invalidate_caches()  # a path that was not there is remembered as empty
 
 
 def guide(language: str) -> str:
