@@ -5,7 +5,7 @@
 _thunes_facts() {
     words= options= valued=
     case $1 in
-        '') words='init run demo stop status positions orders symbols balance pnl explain audit killswitch breaker reconcile alerts telegram backup check config sim'
+        '') words='init run demo stop status positions orders symbols balance pnl explain audit killswitch breaker reconcile alerts telegram backup check service config sim'
             options='--home --env-file --json -q --quiet --version --help -h'
             valued='--home --env-file' ;;
         init) words=''
@@ -170,6 +170,15 @@ _thunes_facts() {
         'check monthly') words=''
             options='--json -q --quiet --help -h'
             valued='' ;;
+        service) words='print install'
+            options='--help -h'
+            valued='' ;;
+        'service print') words=''
+            options='--user --cron --json -q --quiet --help -h'
+            valued=--user ;;
+        'service install') words=''
+            options='--user --root --yes --dry-run --json -q --quiet --help -h'
+            valued='--user --root' ;;
         config) words='check show'
             options='--help -h'
             valued='' ;;
@@ -232,6 +241,7 @@ _thunes_value() {
         'backup prune|--identity') echo '<file>' ;;
         'backup restore|--to') echo '<directory>' ;;
         'backup restore|--identity') echo '<file>' ;;
+        'service install|--root') echo '<directory>' ;;
         'sim serve|--candles') echo '<file>' ;;
         'sim serve|--dir') echo '<directory>' ;;
         'sim state|--dir') echo '<directory>' ;;

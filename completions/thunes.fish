@@ -23,8 +23,8 @@ end
 
 complete -c thunes -f
 
-set -g __thunes_valued --allow --anchor --asset --candles --confirm --count --deny --dir --duration --env-file --environment --event --for --home --host --identity --instance --ip --kind --label --lines --ms --path --port --price --public-key --quantity --queries --reason --seconds --seed --side --since --size --speed --stale --start --state --status --symbol --timeout --to --url -n
-set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'alerts' 'alerts list' 'alerts retry' 'alerts mute' 'alerts unmute' 'telegram' 'telegram test' 'backup' 'backup create' 'backup list' 'backup verify' 'backup drill' 'backup prune' 'backup restore' 'check' 'check daily' 'check weekly' 'check monthly' 'config' 'config check' 'config show' 'sim' 'sim serve' 'sim state' 'sim fault' 'sim faults' 'sim key' 'sim key list' 'sim key add' 'sim key revoke' 'sim key restrict'
+set -g __thunes_valued --allow --anchor --asset --candles --confirm --count --deny --dir --duration --env-file --environment --event --for --home --host --identity --instance --ip --kind --label --lines --ms --path --port --price --public-key --quantity --queries --reason --root --seconds --seed --side --since --size --speed --stale --start --state --status --symbol --timeout --to --url --user -n
+set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'alerts' 'alerts list' 'alerts retry' 'alerts mute' 'alerts unmute' 'telegram' 'telegram test' 'backup' 'backup create' 'backup list' 'backup verify' 'backup drill' 'backup prune' 'backup restore' 'check' 'check daily' 'check weekly' 'check monthly' 'service' 'service print' 'service install' 'config' 'config check' 'config show' 'sim' 'sim serve' 'sim state' 'sim fault' 'sim faults' 'sim key' 'sim key list' 'sim key add' 'sim key revoke' 'sim key restrict'
 
 # thunes
 complete -c thunes -n '__thunes_at' -a 'init' -d 'Create a home for one environment and one account.'
@@ -46,6 +46,7 @@ complete -c thunes -n '__thunes_at' -a 'alerts' -d 'What the operator is told.'
 complete -c thunes -n '__thunes_at' -a 'telegram' -d 'The channel that alerts go out by.'
 complete -c thunes -n '__thunes_at' -a 'backup' -d 'Take a backup, and prove it.'
 complete -c thunes -n '__thunes_at' -a 'check' -d 'The runbook\'s looks at how things stand.'
+complete -c thunes -n '__thunes_at' -a 'service' -d 'What systemd and cron need.'
 complete -c thunes -n '__thunes_at' -a 'config' -d 'The settings: checked and shown.'
 complete -c thunes -n '__thunes_at' -a 'sim' -d 'The embedded exchange.'
 complete -c thunes -n '__thunes_at' -l home -x -a '(__fish_complete_directories)' -d 'Home to work on (THUNES_HOME).'
@@ -442,6 +443,27 @@ complete -c thunes -n '__thunes_at check weekly' -l help -s h -d 'Show this mess
 complete -c thunes -n '__thunes_at check monthly' -l json -d 'Answer with one JSON document.'
 complete -c thunes -n '__thunes_at check monthly' -s q -l quiet -d 'Print nothing when all is well.'
 complete -c thunes -n '__thunes_at check monthly' -l help -s h -d 'Show this message and exit.'
+
+# thunes service
+complete -c thunes -n '__thunes_at service' -a 'print' -d 'Units, timers and cron lines.'
+complete -c thunes -n '__thunes_at service' -a 'install' -d 'Let systemd keep it running.'
+complete -c thunes -n '__thunes_at service' -l help -s h -d 'Show this message and exit.'
+
+# thunes service print
+complete -c thunes -n '__thunes_at service print' -l user -x -d 'Whose home it is; else the home\'s owner.'
+complete -c thunes -n '__thunes_at service print' -l cron -d 'Only the lines for cron.'
+complete -c thunes -n '__thunes_at service print' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at service print' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at service print' -l help -s h -d 'Show this message and exit.'
+
+# thunes service install
+complete -c thunes -n '__thunes_at service install' -l user -x -d 'Whose home it is; else the home\'s owner.'
+complete -c thunes -n '__thunes_at service install' -l root -x -a '(__fish_complete_directories)' -d 'Write below DIR instead of /.'
+complete -c thunes -n '__thunes_at service install' -l yes -d 'Do not ask.'
+complete -c thunes -n '__thunes_at service install' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at service install' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at service install' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at service install' -l help -s h -d 'Show this message and exit.'
 
 # thunes config
 complete -c thunes -n '__thunes_at config' -a 'check' -d 'Would these settings trade?'

@@ -195,6 +195,8 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("check daily", _HERE + "check:check_daily", "The daily look, as checks.", Section.LOOKING),
     Entry("check weekly", _HERE + "check:check_weekly", "The weekly look, as checks.", Section.LOOKING),
     Entry("check monthly", _HERE + "check:check_monthly", "The monthly look, as checks.", Section.LOOKING),
+    Entry("service print", _HERE + "service:service_print", "Units, timers and cron lines.", Section.UPKEEP),
+    Entry("service install", _HERE + "service:service_install", "Let systemd keep it running.", Section.UPKEEP),
     Entry("config check", _HERE + "config:config_check", "Would these settings trade?", Section.UPKEEP),
     Entry(
         "config show", _HERE + "config:config_show", "The settings in force and where each came from.", Section.UPKEEP
@@ -210,6 +212,7 @@ COMMANDS: tuple[Entry, ...] = (
 )
 
 GROUPS: dict[str, str] = {
+    "service": "What systemd and cron need.",
     "check": "The runbook's looks at how things stand.",
     "positions": "What the bot holds and held.",
     "orders": "What the bot ordered.",

@@ -1,0 +1,1 @@
+"""systemd units, timers, cron lines and log rotation for one home."""
