@@ -98,7 +98,7 @@ def test_stops_that_lose_trip_the_kill_switch(scene: Callable[..., Scene]) -> No
 
 def test_an_exchange_in_trouble(scene: Callable[..., Scene]) -> None:
     """Ban, breaker, failing jobs: begin and end, once each, however often they are met."""
-    stage = scene(BREAKER_RESET_SECONDS="1")
+    stage = scene(BREAKER_RESET_SECONDS="1", FEED="rest")  # which asks often enough to meet every fault
     stage.home.start_daemon()
 
     stage.fault("ban_418", seconds=2)

@@ -5,15 +5,22 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from itertools import pairwise
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from market_cases import HOUR, START, D, candle_at
+from stream_server import StreamServer, combined, kline, wait_for
 from tape_exchange import TapeExchange
+from websockets.sync.server import ServerConnection
 
-from thunes_cli.clock import Anchor, Clock
+from thunes_cli.clock import Anchor, Clock, to_ms, utc_now
+from thunes_cli.exchange import lifeline
 from thunes_cli.exchange.failures import ExchangeDown
+from thunes_cli.exchange.lifeline import Patience
+from thunes_cli.exchange.protocol import Exchange
+from thunes_cli.market import stream_feed
 from thunes_cli.market.feed import RestFeed
 from thunes_cli.market.intake import Intake, Tick
 from thunes_cli.market.stream_feed import StreamFeed
@@ -199,3 +206,56 @@ def test_a_clock_that_runs_fast_makes_a_price_old_sooner():
     feed = StreamFeed(RestFeed(tape.as_exchange(), clock, timeframe="1h"), clock, timeframe="1h")
     feed.intake.put(Tick(SYMBOL, D("8"), START - timedelta(seconds=10), 0.0), None)
     assert feed.last_price(SYMBOL).value == D("7")
+
+
+class Flowing:
+    """An exchange whose one-hour candles follow a clock; each is the hour's number."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def candles(self, _symbol: str, _timeframe: str, *, limit: int = 500, start=None, end=None) -> list[Candle]:
+        """The last of them, or those from ``start`` on."""
+        del end
+        newest = (self._clock.now() - START) // HOUR
+        first = max(newest - limit + 1, 0) if start is None else (start - START) // HOUR
+        return [closed(number) for number in range(first, newest + 1)][:limit]
+
+    def server_time(self):
+        """The clock's."""
+        return self._clock.now()
+
+
+def test_a_stream_that_tells_prices_and_no_candles_is_not_trusted(monkeypatch):
+    """Updates come, the candle's end does not: it is read over REST, and another connection is made."""
+    monkeypatch.setattr(stream_feed, "_OVERDUE_S", 0.3)
+    monkeypatch.setattr(stream_feed, "_AGAIN_S", 0.1)
+    monkeypatch.setattr(lifeline, "_MOST_BACKOFF_S", 0.1)
+    clock = Clock(Anchor(utc_now(), START + 100 * HOUR, D(3600)))  # an hour a second
+    ended = threading.Event()
+
+    def conversation(connection: ServerConnection, _number: int) -> None:
+        while not ended.wait(0.05):
+            hour = (clock.now() - START) // HOUR
+            opened = to_ms(START) + hour * 3_600_000
+            event = kline(i="1h", t=opened, T=opened + 3_599_999, x=False)
+            event["E"] = to_ms(clock.now())
+            connection.send(combined(event))
+
+    patience = Patience(
+        stale_s=5, max_reconnects=5, first_s=5, ping_s=2, pong_s=2, settle_s=0.1, retry_s=1, connect_s=2
+    )
+    with StreamServer(conversation) as server:
+        feed = StreamFeed(RestFeed(cast("Exchange", Flowing(clock)), clock, timeframe="1h"), clock, timeframe="1h")
+        feed.closed_candles(SYMBOL, needed=20)
+        feed.begin(server.url, [SYMBOL], patience)
+        try:
+            wait_for(lambda: (feed.keep_up([SYMBOL]) and None) or len(server.opened_mono) >= 2)
+            newest = feed.closed_candles(SYMBOL, needed=1)[-1]
+        finally:
+            ended.set()
+            feed.stop()
+            assert feed.finished(5)
+
+    assert newest.close_time > clock.now() - 3 * HOUR
+    assert any("candle overdue" in notice.why for notice in feed.take_notices())

@@ -33,15 +33,7 @@ def check_signals(room: TradingRoom) -> list[Tick]:
     """Check every symbol once, log what it found, and write down how the feed stands."""
     ticks = room.engine.signal_check()
     for tick in ticks:
-        acted = tick.decision != "none" or tick.client_order_id is not None  # what failed was logged where it failed
-        _log.log(
-            logging.INFO if acted else logging.DEBUG,
-            "signal check: symbol=%s candle=%s signal=%s decision=%s reason=%s order=%s state=%s",
-            tick.symbol,
-            to_text(tick.candle_open_time) if tick.candle_open_time else "-",
-            *(tick.signal or "-", tick.decision, tick.reason or "-", tick.client_order_id or "-"),
-            tick.order_state or "-",
-        )
+        _log_tick(tick)
     down = bool(ticks) and all(failed(tick) for tick in ticks)
     closes = _last_closes(room, [tick.symbol for tick in ticks if not failed(tick)])
     with room.journal.ledger.write() as connection:
@@ -51,6 +43,25 @@ def check_signals(room: TradingRoom) -> list[Tick]:
             if candle_symbol not in known or known[candle_symbol][1] < candle.close_time:
                 save_price(connection, candle_symbol, candle.close, at=candle.close_time)
     return ticks
+
+
+def check_candle(room: TradingRoom, symbol: str) -> Tick:
+    """Check a symbol whose candle has closed just now."""
+    tick = room.engine.candle_check(symbol)
+    _log_tick(tick)
+    return tick
+
+
+def _log_tick(tick: Tick) -> None:
+    acted = tick.decision != "none" or tick.client_order_id is not None  # what failed was logged where it failed
+    _log.log(
+        logging.INFO if acted else logging.DEBUG,
+        "signal check: symbol=%s candle=%s signal=%s decision=%s reason=%s order=%s state=%s",
+        tick.symbol,
+        to_text(tick.candle_open_time) if tick.candle_open_time else "-",
+        *(tick.signal or "-", tick.decision, tick.reason or "-", tick.client_order_id or "-"),
+        tick.order_state or "-",
+    )
 
 
 def _last_closes(room: TradingRoom, symbols: Sequence[str]) -> dict[str, Candle]:

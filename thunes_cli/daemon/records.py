@@ -12,7 +12,7 @@ from thunes_cli.audit.journal import Change
 from thunes_cli.clock import Clock, to_text
 from thunes_cli.config.secrets import RedactingFilter, Secret
 from thunes_cli.ledger.known import FALLBACKS_WITHIN, FEED, LIMITS, SYMBOLS, read_known, save_known
-from thunes_cli.market.stream_feed import WEBSOCKET, StreamFeed
+from thunes_cli.market.stream_feed import StreamFeed
 from thunes_cli.model import plain
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def record_feed(
     fallbacks = [moment for moment in (before[0].get("fallbacks") or [] if before else []) if moment >= since]
     heard = timedelta(seconds=age_s or 0.0)
     facts = {
-        "mode": FEED_DOWN if down and feed.mode != WEBSOCKET else feed.mode,
+        "mode": FEED_DOWN if down and not feed.delivers else feed.mode,
         "reconnects": line.reconnects if line is not None else 0,
         "heard_wall": None if age_s is None else to_text(wall - heard),
         "fallbacks": [*fallbacks, *([to_text(wall)] if fell_back else [])],

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from thunes_cli.daemon import jobs
 from thunes_cli.daemon.account_watch import AccountWatch
 from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom
+from thunes_cli.daemon.checking import check_candle
 from thunes_cli.daemon.feed_watch import FeedWatch
 from thunes_cli.daemon.jobs import Job, JobBook
 from thunes_cli.daemon.periodic import Periodic
 from thunes_cli.daemon.records import redactor_of
+from thunes_cli.daemon.schedule import Every
 from thunes_cli.daemon.worker import Worker
 from thunes_cli.exchange.lifeline import Patience
 from thunes_cli.market.feed import Price
@@ -47,7 +49,9 @@ class Streams:
         self._feed_job = Job(jobs.FEED, self._look)
         self._price_job = Job(jobs.PRICE_CHECK, self._check_prices)
         self._gap_job = Job(jobs.ACCOUNT_GAP, self._close_gap, every_run=True)
-        room.feed.intake.wake_by(self._submission(self._price_job))
+        self._candle_job = Job(jobs.CANDLE_CHECK, self._check_candles)
+        self._grid = Every(room.plan.signal_interval)
+        room.feed.intake.wake_by(on_tick=self._submission(self._price_job), on_close=self._submission(self._candle_job))
 
     def begin(self, beats: Periodic) -> None:
         """Look after the feed from now on."""
@@ -92,15 +96,30 @@ class Streams:
         feed.look_for_life(symbols[0])
         self._watch.look()
         self._check_prices()
+        self._check_candles()
         if self._account is not None and self._account.wants_comparison:
             self._book.run(self._gap_job)
 
     def _check_prices(self) -> None:
         """Every price that came of a position's symbol, in the order in which they came."""
+        bugs: list[Exception] = []
         while ticks := self._room.feed.intake.take_ticks():
             for tick in ticks:
-                if self._clock.monotonic() - tick.monotonic <= _TOO_OLD_S:
+                if self._clock.monotonic() - tick.monotonic > _TOO_OLD_S:
+                    continue
+                try:
                     self._room.engine.price_check(tick.symbol, Price(tick.price, tick.at, tick.monotonic))
+                except Exception as error:  # noqa: BLE001 - whatever it is, other symbols may have to be sold
+                    bugs.append(error)
+        if bugs:
+            raise bugs[0]
+
+    def _check_candles(self) -> None:
+        """Decide on a candle as soon as it is told of, if a check is due at its end; that check comes all the same."""
+        while arrived := self._room.feed.intake.take_arrivals():
+            for symbol, end in arrived.items():
+                if self._grid.last_at(end) == end:
+                    check_candle(self._room, symbol)
 
     def _close_gap(self) -> str | None:
         assert self._account is not None

@@ -34,6 +34,8 @@ class Intake:
     def __init__(self, *, on_tick: Callable[[], None] = lambda: None, most_prices: int = _MOST_PRICES) -> None:
         self._lock = threading.Lock()
         self._on_tick = on_tick
+        self._on_close: Callable[[], None] = lambda: None
+        self._arrived: dict[str, datetime] = {}
         self._most_prices = most_prices
         self._latest: dict[str, Tick] = {}
         self._ticks: deque[Tick] = deque()
@@ -51,6 +53,7 @@ class Intake:
             if closed is not None:
                 self._candles += 1
                 self._closed.setdefault(tick.symbol, deque(maxlen=_MOST_CANDLES)).append(closed)
+                self._arrived[tick.symbol] = closed.close_time
             watched = tick.symbol in self._watched
             if watched:
                 if len(self._ticks) >= self._most_prices:
@@ -59,12 +62,14 @@ class Intake:
                 self._ticks.append(tick)
         if watched:
             self._on_tick()
+        if closed is not None:
+            self._on_close()
 
     # -- the trading thread ------------------------------------------------------------------------------------
 
-    def wake_by(self, on_tick: Callable[[], None]) -> None:
-        """Whom to tell of prices of watched symbols."""
-        self._on_tick = on_tick
+    def wake_by(self, *, on_tick: Callable[[], None], on_close: Callable[[], None]) -> None:
+        """Whom to tell of prices of watched symbols, and of closed candles."""
+        self._on_tick, self._on_close = on_tick, on_close
 
     def watch(self, symbols: Collection[str]) -> None:
         """Keep every price of these symbols, and of no others, until it is taken."""
@@ -83,6 +88,12 @@ class Intake:
         with self._lock:
             taken = list(self._ticks)
             self._ticks.clear()
+            return taken
+
+    def take_arrivals(self) -> dict[str, datetime]:
+        """The symbols whose candles have closed since the last time, with the end of the last one."""
+        with self._lock:
+            taken, self._arrived = self._arrived, {}
             return taken
 
     def take_closed(self, symbol: str) -> list[Candle]:

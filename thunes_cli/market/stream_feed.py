@@ -23,7 +23,7 @@ from thunes_cli.model import Candle, timeframe_span
 
 _log = logging.getLogger(__name__)
 
-WEBSOCKET = "websocket"
+WEBSOCKET, REST = "websocket", "rest"
 _FRESH = timedelta(seconds=5)  # market time: an older price is asked for anew
 _OVERDUE_S = 10.0  # network time after its end, until a candle that did not come is asked for
 _AGAIN_S = 30.0
@@ -115,12 +115,22 @@ class StreamFeed:
 
     @property
     def mode(self) -> str:
-        """``websocket`` while it delivers, or its loss is not yet given up; else as REST answers."""
+        """``websocket`` while it delivers, or its loss is not yet given up and REST answers; else as REST answers."""
         state = self.line
-        if state is None or state.fallen_back or state.heard_mono is None:
+        if state is None or state.heard_mono is None or state.fallen_back:
             return self._rest.mode
         silent_s = self._clock.monotonic() - state.heard_mono
-        return WEBSOCKET if silent_s <= 2 * self._stale_s else self._rest.mode
+        if self.delivers or (self._rest.mode == REST and silent_s <= 2 * self._stale_s):
+            return WEBSOCKET
+        return self._rest.mode
+
+    @property
+    def delivers(self) -> bool:
+        """Whether there is a connection, and it has told news of late."""
+        state = self.line
+        if state is None or state.up_mono is None or state.heard_mono is None:
+            return False
+        return self._clock.monotonic() - state.heard_mono <= self._stale_s
 
     @property
     def age_s(self) -> float | None:
@@ -220,7 +230,7 @@ class StreamFeed:
     def look_for_life(self, symbol: str) -> None:
         """Without a stream and without questions nobody would notice that REST is gone too: ask for a price."""
         now = self._clock.monotonic()
-        if self.mode == WEBSOCKET or self._rest_is_fresh() or now - self._asked_for_life_mono < _SIGN_S / 2:
+        if self.delivers or self._rest_is_fresh() or now - self._asked_for_life_mono < _SIGN_S / 2:
             return
         self._asked_for_life_mono = now
         try:

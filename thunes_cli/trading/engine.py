@@ -79,18 +79,28 @@ class Engine:
         bugs: list[Exception] = []
         for symbol in [*self._plan.symbols, *sorted(held.keys() - set(self._plan.symbols))]:
             try:
-                ticks.append(self._check(symbol, held.get(symbol)))
-            except ExchangeFailure as error:
-                _log.warning("check failed: symbol=%s why=%s", symbol, error)
-                ticks.append(Tick(symbol, reason=error.code))
-            except ConfigError as error:
-                _log.error("check failed: symbol=%s why=%s", symbol, error)
-                ticks.append(Tick(symbol, reason=error.code))
+                ticks.append(self._try_check(symbol, held.get(symbol)))
             except Exception as error:  # noqa: BLE001 - whatever it is, other symbols may have to be sold
                 bugs.append(error)
         if bugs:
             raise bugs[0]
         return ticks
+
+    def candle_check(self, symbol: str) -> Tick:
+        """Check one symbol whose candle has just closed; the check on the grid finds what was decided already."""
+        with self._journal.read() as connection:
+            position = positions.position_of_symbol(connection, symbol)
+        return self._try_check(symbol, position)
+
+    def _try_check(self, symbol: str, position: Position | None) -> Tick:
+        try:
+            return self._check(symbol, position)
+        except ExchangeFailure as error:
+            _log.warning("check failed: symbol=%s why=%s", symbol, error)
+            return Tick(symbol, reason=error.code)
+        except ConfigError as error:
+            _log.error("check failed: symbol=%s why=%s", symbol, error)
+            return Tick(symbol, reason=error.code)
 
     def stop_check(self) -> None:
         """Look at the last price of every position: stops, and exits that are wanted already."""
