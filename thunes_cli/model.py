@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -203,6 +204,15 @@ class Account:
     uid: str
     can_trade: bool
     balances: dict[str, Balance]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRestrictions:
+    """What an API key may do, by the exchange's names; when it was made, and until when it may trade, if that ends."""
+
+    permissions: Mapping[str, bool]
+    created_at: datetime | None = None
+    trading_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,7 +316,7 @@ def test_the_wallet_interface_is_asked_only_where_there_is_one(
     endpoints: Endpoints, credentials: Credentials, clock: Clock, server: LoopbackExchange, exchange: BinanceExchange
 ) -> None:
     """Without a sapi URL nothing is sent anywhere; with one the request goes to it, and nowhere else."""
-    assert exchange.key_permissions() is None
+    assert exchange.key_restrictions() is None
     assert not server.requests
 
     wallet = LoopbackExchange()
@@ -326,8 +326,11 @@ def test_the_wallet_interface_is_asked_only_where_there_is_one(
             answer({"enableWithdrawals": False, "ipRestrict": True, "createTime": 5}),
         )
         with_sapi = Endpoints(endpoints.rest_url, "", "", wallet.url)
-        permissions = connect(with_sapi, credentials, clock=clock, recv_window_ms=5000, timeout_s=1).key_permissions()
-        assert permissions == {"enableWithdrawals": False, "ipRestrict": True}
+        permissions = connect(with_sapi, credentials, clock=clock, recv_window_ms=5000, timeout_s=1).key_restrictions()
+        assert permissions is not None
+        assert permissions.permissions == {"enableWithdrawals": False, "ipRestrict": True}
+        assert permissions.created_at == from_ms(5)
+        assert permissions.trading_until is None
         [request] = wallet.requests
         verify_hmac(request)
     finally:

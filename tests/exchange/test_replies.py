@@ -23,7 +23,7 @@ PARSERS = [
     replies.symbol_rules,
     replies.candles,
     replies.account,
-    replies.key_permissions,
+    replies.key_restrictions,
     replies.order,
     replies.orders,
     replies.placed_order,

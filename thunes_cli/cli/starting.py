@@ -9,6 +9,7 @@ from thunes_cli.cli.call import Call
 from thunes_cli.errors import ConfigError
 
 if TYPE_CHECKING:
+    from thunes_cli.config.settings import Settings
     from thunes_cli.daemon.assembly import HomeSettings
 
 
@@ -38,4 +39,11 @@ def settings_to_start_with(call: Call, *, speed: Decimal | None) -> HomeSettings
         loaded = load_settings(home, call.environ, env_file=call.env_file, relaxed=True, environment=environment)
     if speed is not None and loaded.settings.environment is Environment.LIVE:
         raise ConfigError("--speed is for simulators: the live exchange's clock runs as ours does", hint="thunes run")
-    return HomeSettings(home, loaded.settings, [ConfigError(str(fault)) for fault in loaded.problems])
+
+    def reload() -> Settings:
+        """As they are now, however bad: only the key is of interest."""
+        environment = loaded.settings.environment
+        found = load_settings(home, call.environ, env_file=call.env_file, relaxed=True, environment=environment)
+        return found.settings
+
+    return HomeSettings(home, loaded.settings, [ConfigError(str(fault)) for fault in loaded.problems], reload)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thunes_cli.audit.journal import Journal
+from thunes_cli.config.credentials import EMBEDDED
+from thunes_cli.daemon.key_change import KeyChange
 from thunes_cli.errors import ConfigError, OtherEnvironment
 from thunes_cli.exchange.account_line import AccountLine
 from thunes_cli.exchange.guarded import GuardedBinance, open_binance
@@ -55,11 +57,15 @@ class ExchangeLink:
 
 @dataclass(frozen=True, slots=True)
 class HomeSettings:
-    """The settings of a home, and what was wrong with them where safe values stand in (exits only then)."""
+    """The settings of a home, and what was wrong with them where safe values stand in (exits only then).
+
+    ``reload`` reads them anew, as they are now: a running daemon looks for a rotated key.
+    """
 
     home: Path
     settings: Settings
     problems: Sequence[ConfigError] = ()
+    reload: Callable[[], Settings] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ class TradingRoom:
     exits: Exits
     events: AccountEvents
     account: AccountLine
+    key: KeyChange
 
 
 def plan_of(settings: Settings) -> TradingPlan:
@@ -139,6 +146,12 @@ def assemble(
     rest = RestFeed(exchange, journal.clock, timeframe=plan.timeframe)
     feed = StreamFeed(rest, journal.clock, timeframe=plan.timeframe)
     engine = Engine(journal, exchange, feed, symbols, execution, plan=plan, limits=limits, home=configured.home)
+    account = AccountLine(
+        link.endpoints.ws_api_url, link.credentials, journal.clock, recv_window_ms=settings.recv_window_ms
+    )
+    # The embedded exchange knows one key, and it is not the settings'.
+    reload = configured.reload if link.credentials.source != EMBEDDED else None
+    key = KeyChange(journal, exchange, link.credentials, reload=reload, on_change=account.use)
     gate = Gate(
         journal,
         exchange,
@@ -148,14 +161,12 @@ def assemble(
         wait=wait,
         key_permissions=exchange.key_permissions,
         accept_withdrawals=settings.accept_key_that_may_withdraw,
+        key_renewed=key.renewed,
     )
     reconciler = Reconciler(journal, exchange, symbols, plan=plan, max_daily_loss=max_daily_loss)
     exits = Exits(journal, exchange, symbols, execution)
     events = AccountEvents(journal, exchange, symbols, max_daily_loss=max_daily_loss)
-    account = AccountLine(
-        link.endpoints.ws_api_url, link.credentials, journal.clock, recv_window_ms=settings.recv_window_ms
-    )
-    return TradingRoom(journal, exchange, feed, engine, resolver, gate, plan, reconciler, exits, events, account)
+    return TradingRoom(journal, exchange, feed, engine, resolver, gate, plan, reconciler, exits, events, account, key)
 
 
 def problems_at_start(configured: HomeSettings, plan: TradingPlan) -> list[ConfigError]:

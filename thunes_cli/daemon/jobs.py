@@ -37,6 +37,8 @@ HEARTBEAT = "heartbeat"
 DISK = "disk"
 TRAIL = "trail"
 BACKUP = "backup"
+KEY = "key"
+KEY_WATCH = "key_watch"
 
 _ALERT = "job_failed"
 _REPEAT_LOG_S = 60.0

@@ -32,6 +32,7 @@ from thunes_cli.daemon.assembly import (
 from thunes_cli.daemon.checking import check_signals, require_answers
 from thunes_cli.daemon.disk import DiskWatch
 from thunes_cli.daemon.jobs import Job, JobBook
+from thunes_cli.daemon.key_change import record_key
 from thunes_cli.daemon.lock import ONCE, DaemonLock
 from thunes_cli.daemon.records import redactor_of
 from thunes_cli.daemon.start import read_clock, stand_still
@@ -139,6 +140,8 @@ def _check(room: TradingRoom, configured: HomeSettings) -> OnceReport:
         patient=False,
         reconcile=lambda: _reconcile(room, interval),
     )
+    with room.journal.change() as change:
+        record_key(change, room.key.key, by="once")
     room.engine.mode = report.mode
     room.engine.mode_reason = "; ".join(report.reasons)
     ticks: list[Tick] = []

@@ -14,6 +14,7 @@ from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import Anchor
 from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom, assemble, problems_at_start
+from thunes_cli.daemon.key_change import record_key
 from thunes_cli.daemon.records import record_configuration
 from thunes_cli.daemon.signals import StopRequest
 from thunes_cli.daemon.telling import died, tell_crash, tell_ready
@@ -24,7 +25,6 @@ from thunes_cli.ledger.identity import save_anchor
 from thunes_cli.model import Mode, plain
 from thunes_cli.process import this_process
 from thunes_cli.trading.gate import GateReport, Stopped
-from thunes_cli.trading.plan import TradingPlan
 
 _log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Start:
         )
         room.engine.mode = report.mode
         room.engine.mode_reason = "; ".join(report.reasons)
-        self._record_ready(room.plan, report)
+        self._record_ready(room, report)
         return room
 
     def _try_clock(self, room: TradingRoom) -> ExchangeFailure | None:
@@ -151,13 +151,14 @@ class Start:
         if self._journal.clock.speed not in {Decimal(1), Decimal(0)}:
             _log.info("market time: speed=%s", plain(self._journal.clock.speed))
 
-    def _record_ready(self, plan: TradingPlan, report: GateReport) -> None:
+    def _record_ready(self, room: TradingRoom, report: GateReport) -> None:
         reasons = "; ".join(report.reasons)
         with self._journal.change() as change:
             daemon_rows.save_mode(change.connection, report.mode, reason=reasons or None)
             change.record(
                 Event.DAEMON_READY, mode=report.mode.value, reasons=reasons, unresolved_orders=report.unresolved
             )
-            tell_ready(change, plan, report)
+            tell_ready(change, room.plan, report)
+            record_key(change, room.key.key, by="start")
         level = logging.INFO if report.mode is Mode.TRADING else logging.ERROR
         _log.log(level, "daemon ready: mode=%s unresolved=%d why=%s", report.mode, report.unresolved, reasons or "-")

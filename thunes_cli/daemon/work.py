@@ -15,6 +15,7 @@ from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom
 from thunes_cli.daemon.checking import check_signals, require_answers
 from thunes_cli.daemon.disk import DiskWatch
 from thunes_cli.daemon.jobs import Job, JobBook
+from thunes_cli.daemon.key_watch import KeyWatch
 from thunes_cli.daemon.periodic import Periodic
 from thunes_cli.daemon.records import redactor_of
 from thunes_cli.daemon.reporting import DailyReport
@@ -35,6 +36,8 @@ CLOCK_SYNC_S = 60.0
 STOP_CHECK_S = 10.0
 DISK_S = 10.0
 TRAIL_S = 5.0
+KEY_S = 1.0
+_KEY_WATCH = timedelta(hours=1)
 _LEAST_STOP_CHECK_S = 0.5
 _LEAST_RECONCILE_S = 10.0
 _JUMP_S = 0.5  # of the wall clock against the monotonic one: no slewing gets so far in a minute
@@ -84,7 +87,7 @@ class Work:
 
     def begin(self, beats: Periodic) -> None:
         """Check at once; what follows is planned when that is done."""
-        now = self._clock.now()
+        room, now = self._room, self._clock.now()
         point = self._grid.last_at(now)
         self._worker.submit(jobs.SIGNAL_CHECK, lambda: self._check_first(point))
         self._worker.submit("plan", lambda: self._plan(point, since=now))
@@ -99,6 +102,7 @@ class Work:
         beats.add(stop_check_every_s(self._clock.speed), self._submission(Job(jobs.STOP_CHECK, self._check_stops)))
         beats.add(CLOCK_SYNC_S, self._submission(self._sync))
         beats.add(DISK_S, self._submission(Job(jobs.DISK, self._disk.look)), at_once=True)
+        beats.add(KEY_S, self._submission(Job(jobs.KEY, room.key.look)))
         beats.add(TRAIL_S, self._submission(Job(jobs.TRAIL, self._keep_trail)))
 
     def stop(self) -> None:
@@ -131,6 +135,15 @@ class Work:
         market.add(Job(jobs.DAILY_SUMMARY, report.run, every_run=True), report.schedule, after=report.told_until())
         compare = Job(jobs.RECONCILE, self._reconcile, every_run=True)
         market.add(compare, reconcile_grid(self._settings.reconcile_interval_seconds, self._clock.speed), after=since)
+        watch = KeyWatch(
+            self._journal,
+            self._room.exchange,
+            lambda: self._room.key.key,
+            withdrawals_accepted=self._settings.accept_key_that_may_withdraw,
+        )
+        look = Job(jobs.KEY_WATCH, watch.look)
+        self._run(look)
+        market.add(look, Every(max(_KEY_WATCH, timedelta(seconds=60 * float(self._clock.speed)))), after=since)
         market.start()
         self._market = market
 

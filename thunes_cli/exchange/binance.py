@@ -19,7 +19,7 @@ from thunes_cli.exchange.classify import Answer
 from thunes_cli.exchange.failures import ExchangeDown, NotSent, OutcomeUnknown, Rejected, TimestampRejected
 from thunes_cli.exchange.filters import SymbolRules
 from thunes_cli.ledger.bans import RateLimits
-from thunes_cli.model import Account, Candle, ClientOrderId, MarketOrder, OrderReport, Trade, plain
+from thunes_cli.model import Account, Candle, ClientOrderId, KeyRestrictions, MarketOrder, OrderReport, Trade, plain
 
 if TYPE_CHECKING:
     from thunes_cli.config.credentials import Credentials
@@ -191,11 +191,11 @@ class BinanceExchange:
         params = {"symbol": symbol, "limit": _MOST_ROWS, "orderId": order_id, "fromId": from_trade_id}
         return self._parsed(replies.trades, self._signed_read(lambda: self._client.get_my_trades(**params)))
 
-    def key_permissions(self) -> dict[str, bool] | None:
-        """What the key may do, by Binance's names; None where there is no sapi to ask (testnet)."""
+    def key_restrictions(self) -> KeyRestrictions | None:
+        """What the key may do, and its dates; None where there is no sapi to ask (testnet)."""
         if not self._client.MARGIN_API_URL:
             return None
-        return self._parsed(replies.key_permissions, self._signed_read(self._client.get_account_api_permissions))
+        return self._parsed(replies.key_restrictions, self._signed_read(self._client.get_account_api_permissions))
 
     # -- orders ------------------------------------------------------------------------------------------------
 

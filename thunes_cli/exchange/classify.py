@@ -130,7 +130,7 @@ def read_failure(answer: Answer) -> ExchangeFailure | None:
 
 def _by_code(answer: Answer, found: Problem) -> ExchangeFailure | None:
     if found.code in AUTH_CODES:
-        return AuthFailed(f"{found.message} ({found.code})")
+        return AuthFailed(f"{found.message} ({found.code})", business_code=found.code)
     if found.code in RATE_CODES or answer.status in {429, 418}:
         return _rate_limited(answer, found)
     if found.code in TROUBLE_CODES:

@@ -66,6 +66,11 @@ class AuthFailed(ExchangeFailure, AuthError):
     code = "auth"
     exit_code = ExitCode.AUTH
 
+    @property
+    def business_code(self) -> int | None:
+        """The exchange's own code, if it gave one."""
+        return self.facts.get("business_code")  # type: ignore[return-value]  # facts are of any type
+
 
 class ExchangeDown(ExchangeFailure, Unavailable):
     """the exchange cannot be reached: {0}"""

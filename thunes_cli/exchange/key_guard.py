@@ -34,6 +34,11 @@ class KeyGuard:
         if self._failure is not None and self._clock.monotonic() - self._asked_mono < RETRY_S:
             raise AuthFailed(self._failure.args[0])
 
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the key was refused when it was used last."""
+        return self._failure is not None
+
     def retry_due(self) -> bool:
         """Whether a key that was rejected for reads should be tried again now."""
         return (

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from thunes_cli.clock import from_ms
 from thunes_cli.exchange.filters import SymbolRules, parse_symbol
 from thunes_cli.ledger.bans import RateLimits
-from thunes_cli.model import ZERO, Account, Balance, Candle, ClientOrderId, OrderReport, Side, Trade
+from thunes_cli.model import ZERO, Account, Balance, Candle, ClientOrderId, KeyRestrictions, OrderReport, Side, Trade
 
 _MOST_DIGITS = 40  # either side of the point; anything longer is garbage
 _NUMBER = re.compile(rf"-?[0-9]{{1,{_MOST_DIGITS}}}(\.[0-9]{{1,{_MOST_DIGITS}}})?")
@@ -186,10 +186,13 @@ def _balance(item: Any) -> Balance:
     )
 
 
-def key_permissions(reply: Any) -> dict[str, bool]:
-    """``GET /sapi/v1/account/apiRestrictions``: every yes-or-no it holds, by the exchange's names."""
+def key_restrictions(reply: Any) -> KeyRestrictions:
+    """``GET /sapi/v1/account/apiRestrictions``: every yes-or-no it holds, by the exchange's names, and its dates."""
     entry = _object(reply, "apiRestrictions")
-    return {str(name): value for name, value in entry.items() if isinstance(value, bool)}
+    times = {name: entry.get(name) for name in ("createTime", "tradingAuthorityExpirationTime")}
+    created, until = (_time(value, name) if value else None for name, value in times.items())
+    permissions = {str(name): value for name, value in entry.items() if isinstance(value, bool)}
+    return KeyRestrictions(permissions, created_at=created, trading_until=until)
 
 
 def order(reply: Any, *, time_field: str = "time") -> OrderReport:

@@ -17,6 +17,7 @@ FEED = "feed"
 SYMBOLS = "symbols"
 TRADABLE = "tradable"
 FALLBACKS_WITHIN = timedelta(hours=1)  # network time; how often the price stream was given up lately
+KEY = "key"  # the API key that the daemon signs with, by its fingerprint
 
 
 def save_known(connection: sqlite3.Connection, key: str, value: Mapping[str, Any], *, at: datetime) -> None:

@@ -226,6 +226,44 @@ _CONTROLS = (
     ) STRICT""",
 )
 
+_KEYS = (
+    # Every API key this home used, by fingerprint. signer: fingerprint of what signs. created_by: 'exchange' told when
+    # it was made; 'first use' is the latest it can have been. One is not retired: that in use.
+    """CREATE TABLE api_keys (
+        fingerprint TEXT PRIMARY KEY,
+        signer TEXT,
+        kind TEXT NOT NULL CHECK (kind IN ('HMAC', 'Ed25519')),
+        source TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL CHECK (created_by IN ('exchange', 'first use')),
+        first_seen TEXT NOT NULL,
+        compromised_at TEXT,
+        compromised_why TEXT,
+        retired_at TEXT,
+        dead_at TEXT
+    ) STRICT""",
+    "CREATE UNIQUE INDEX one_key_in_use ON api_keys (retired_at IS NULL) WHERE retired_at IS NULL",
+    # started: nothing, or everything, may be written where the key lives; whoever comes next compares and ends it.
+    # outside: nobody rotated here, the key was another one at a start. daemon_problem: why a daemon does not take it.
+    """CREATE TABLE key_rotations (
+        id INTEGER PRIMARY KEY,
+        old_fingerprint TEXT,
+        new_fingerprint TEXT NOT NULL,
+        source TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('started', 'done', 'rolled_back', 'outside')),
+        started_at TEXT NOT NULL,
+        ended_at TEXT,
+        problem TEXT,
+        daemon_problem TEXT,
+        owner_pid INTEGER NOT NULL,
+        owner_boot TEXT NOT NULL,
+        owner_started INTEGER NOT NULL,
+        CHECK ((state = 'started') = (ended_at IS NULL))
+    ) STRICT""",
+)
+
 _TRUTH = (
     # One life of the exchange's account. A wiped testnet, once accepted, begins another, with a baseline of its own.
     """CREATE TABLE exchange_epochs (
@@ -473,4 +511,4 @@ _UPKEEP = (
     ) STRICT""",
 )
 
-VERSION_1 = (*_IDENTITY, *_TRADING, *_CONTROLS, *_TRUTH, *_TRAIL, *_DAEMON, *_UPKEEP)
+VERSION_1 = (*_IDENTITY, *_TRADING, *_CONTROLS, *_KEYS, *_TRUTH, *_TRAIL, *_DAEMON, *_UPKEEP)

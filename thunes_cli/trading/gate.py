@@ -92,7 +92,9 @@ class Gate:
         wait: Callable[[float], bool],
         key_permissions: Callable[[], Mapping[str, bool] | None] = lambda: None,
         accept_withdrawals: bool = False,
+        key_renewed: Callable[[], bool] = lambda: False,
     ) -> None:
+        """``key_renewed``: looks for another key than the one that is refused; True when it is in use now."""
         self._journal = journal
         self._exchange = exchange
         self._symbols = symbols
@@ -101,6 +103,7 @@ class Gate:
         self._wait = wait
         self._key_permissions = key_permissions
         self._accept_withdrawals = accept_withdrawals
+        self._key_renewed = key_renewed
 
     def open(
         self,
@@ -166,14 +169,23 @@ class Gate:
             except AuthFailed as error:
                 if not patient or not self._holds_something():
                     raise AuthError(error.args[0]) from error
-                pause = AUTH_RETRY
                 _log.error("waiting for a key that works: %s", error)
+                self._wait_for_key()
+                continue
             except ExchangeFailure as error:
                 if not patient:
                     raise
                 pause = RETRY
                 _log.warning("waiting for the exchange: %s", error)
             if self._wait(pause.total_seconds()):
+                raise Stopped
+
+    def _wait_for_key(self) -> None:
+        """Until the same key may be tried again, or another one was rotated into its place."""
+        for _ in range(AUTH_RETRY // RETRY):
+            if self._key_renewed():
+                return
+            if self._wait(RETRY.total_seconds()):
                 raise Stopped
 
     def _bind(self, account: Account) -> list[Problem]:
