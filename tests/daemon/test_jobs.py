@@ -10,6 +10,7 @@ from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import Clock, utc_now
 from thunes_cli.daemon.jobs import Job, JobBook
 from thunes_cli.errors import Unavailable
+from thunes_cli.ledger import daemon as daemon_rows
 from thunes_cli.ledger.alerts import pending_alerts
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.daemon import last_runs
@@ -150,3 +151,37 @@ def test_a_ledger_that_cannot_be_written_does_not_stop_the_job(journal, caplog):
 
     assert ran == [1]
     assert "job not recorded" in caplog.text
+
+
+def test_runs_that_did_not_take_place(journal):
+    """Missed and overrun are on record, told once, and once more when the job keeps its time again."""
+    book = JobBook(journal)
+    planned = journal.clock.now()
+
+    for _ in range(3):
+        book.note("signal_check", "missed", planned_at=planned, detail="2 planned before noon")
+    book.note("reconcile", "overrun", planned_at=planned, detail="the run before it was not over")
+    book.on_time("signal_check")
+    book.on_time("never_late")
+
+    with journal.read() as connection:
+        runs = connection.execute("SELECT job, outcome FROM job_runs ORDER BY id").fetchall()
+        told = connection.execute("SELECT key, phase FROM alerts ORDER BY id").fetchall()
+    assert [tuple(row) for row in runs] == [*[("signal_check", "missed")] * 3, ("reconcile", "overrun")]
+    assert [tuple(row) for row in told] == [
+        ("signal_check on time", "began"),
+        ("reconcile on time", "began"),
+        ("signal_check on time", "over"),
+    ]
+
+
+def test_old_runs_are_forgotten(journal):
+    """The newest of each job stays."""
+    now = journal.clock.now()
+    with journal.ledger.write() as connection:
+        for name in ("rare", *["often"] * 20):
+            daemon_rows.start_job(connection, name, planned_at=now, started_at=now)
+        daemon_rows.forget_runs(connection, kept=5)
+        left = connection.execute("SELECT job, count(*) FROM job_runs GROUP BY job ORDER BY job").fetchall()
+
+    assert [tuple(row) for row in left] == [("often", 5), ("rare", 1)]

@@ -26,14 +26,14 @@ def test_each_message_is_one_datagram(listener):
     receiver, address = listener
     notifier = Notifier(address)
 
-    notifier.status("waiting for the exchange")
+    notifier.waiting("waiting for the exchange")
     notifier.ready("trading")
     notifier.alive()
     notifier.stopping()
 
     received = [receiver.recv(4096).decode() for _ in range(4)]
     assert received == [
-        "STATUS=waiting for the exchange",
+        "STATUS=waiting for the exchange\nEXTEND_TIMEOUT_USEC=60000000",
         "READY=1\nSTATUS=trading",
         "WATCHDOG=1",
         "STOPPING=1\nSTATUS=stopping",

@@ -148,7 +148,7 @@ def hurried(report: RunReport) -> dict[str, Any]:
 
 def _logging(call: Call, configured: HomeSettings) -> AbstractContextManager[Any]:
     from thunes_cli.config.home import LOG
-    from thunes_cli.daemon.logs import logging_to
+    from thunes_cli.daemon.logs import is_journal, logging_to
 
     settings = configured.settings
     level = "WARNING" if call.quiet and settings.log_level in {"DEBUG", "INFO"} else settings.log_level
@@ -159,6 +159,7 @@ def _logging(call: Call, configured: HomeSettings) -> AbstractContextManager[Any
         secrets=secrets_of(settings),
         stderr=call.streams.stderr,
         stderr_level=level,
+        journal=is_journal(call.streams.stderr, call.environ),
     )
 
 

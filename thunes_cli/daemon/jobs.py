@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from thunes_cli.audit.journal import Journal
+from thunes_cli.clock import to_text
 from thunes_cli.config.secrets import redact_by_look
 from thunes_cli.errors import ExitCode, ThunesError
 from thunes_cli.ledger import alerts
@@ -39,6 +40,7 @@ TRAIL = "trail"
 BACKUP = "backup"
 KEY = "key"
 KEY_WATCH = "key_watch"
+RESOURCES = "resources"
 
 _ALERT = "job_failed"
 _REPEAT_LOG_S = 60.0
@@ -65,6 +67,7 @@ class JobBook:
         self._clock = journal.clock
         self._last: dict[str, str | None] = {}  # the problem of a job's last run, None when it went well
         self._logged_mono: dict[str, float] = {}
+        self._late: set[str] = set()
 
     def run(
         self,
@@ -97,6 +100,24 @@ class JobBook:
         if changed:
             self._alert(job, problem)
         return problem is None
+
+    def note(self, name: str, outcome: str, *, planned_at: datetime, detail: str) -> None:
+        """Write down that a planned run did not take place: ``missed``, or ``overrun`` by the one before it.
+
+        It is alerted once, and once more when the job keeps its time again. Never raises.
+        """
+        _log.warning("job %s: job=%s planned=%s why=%s", outcome, name, to_text(planned_at), detail)
+        row = Job(name, lambda: None)
+        self._end(row, None, planned=planned_at, outcome=outcome, detail=detail, next_at=None)
+        if name not in self._late:
+            self._late.add(name)
+            self._alert(Job(f"{name} on time", row.run), detail)
+
+    def on_time(self, name: str) -> None:
+        """It runs as planned (again)."""
+        if name in self._late:
+            self._late.discard(name)
+            self._alert(Job(f"{name} on time", lambda: None), None)
 
     def _start(self, job: Job, *, planned: datetime, started: datetime) -> int | None:
         try:

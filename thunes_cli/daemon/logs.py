@@ -10,7 +10,7 @@ import json
 import logging
 import logging.handlers
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,6 +20,7 @@ from thunes_cli.config.secrets import RedactingFilter, Secret
 
 LARGEST_BYTES = 10 * 1024 * 1024
 KEPT = 5
+_PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
 _QUIET = ("apscheduler", "asyncio", "urllib3", "requests", "binance", "aiohttp", "tzlocal", "httpx", "httpcore")
 
 
@@ -52,6 +53,27 @@ def _time(record: logging.LogRecord) -> str:
     return to_text(datetime.fromtimestamp(record.created, tz=UTC))
 
 
+class _ForJournal(logging.Formatter):
+    """Another formatter's lines with the priority that the journal reads from them (sd-daemon(3))."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        prefix = f"<{_PRIORITIES.get(record.levelno, 6)}>"
+        return "\n".join(prefix + line for line in self._inner.format(record).splitlines())
+
+
+def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether a stream goes to systemd's journal, as ``JOURNAL_STREAM`` says (device and inode)."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return environ.get("JOURNAL_STREAM", "") == f"{found.st_dev}:{found.st_ino}"
+
+
 class _PrivateRotatingFile(logging.handlers.RotatingFileHandler):
     def _open(self) -> Any:
         return open(
@@ -81,6 +103,7 @@ def logging_to(
     secrets: Sequence[Secret],
     stderr: TextIO | None,
     stderr_level: str = "DEBUG",
+    journal: bool = False,
     also: Sequence[logging.Handler] = (),
 ) -> Iterator[RedactingFilter]:
     """Send log records to stderr and the file while the block runs; then everything is as it was.
@@ -92,12 +115,13 @@ def logging_to(
         secrets: taken out of everything that is written; more can be added to the filter that is yielded.
         stderr: None where something else shows what happens (a live view).
         stderr_level: what is left out there although the file has it.
+        journal: stderr is systemd's journal, which reads a line's priority from its beginning.
         also: handlers that get the same lines.
     """
     redact = RedactingFilter(secrets)
     handlers: list[logging.Handler] = list(also)
-    if stderr is not None:
-        to_stderr = logging.StreamHandler(stderr)
+    to_stderr = None if stderr is None else logging.StreamHandler(stderr)
+    if to_stderr is not None:
         to_stderr.setLevel(stderr_level)
         handlers.append(to_stderr)
     problem = None
@@ -108,6 +132,8 @@ def logging_to(
     for handler in handlers:
         handler.setFormatter(_formatter(log_format))
         handler.addFilter(redact)
+    if journal and to_stderr is not None:
+        to_stderr.setFormatter(_ForJournal(_formatter(log_format)))
     root = logging.getLogger()
     before = root.level
     quiet = {name: logging.getLogger(name).level for name in _QUIET}

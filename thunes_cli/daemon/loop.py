@@ -21,6 +21,7 @@ from thunes_cli.clock import Clock
 from thunes_cli.config.home import LEDGER, TRAIL
 from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, require_environment
 from thunes_cli.daemon.backups import DailyBackup
+from thunes_cli.daemon.crashes import StackWatch, record_crash, take_stacks, told
 from thunes_cli.daemon.lock import ONCE, DaemonLock
 from thunes_cli.daemon.periodic import Periodic
 from thunes_cli.daemon.pulse import PATIENCE_S, STARTING, STUCK, Pulse
@@ -129,6 +130,7 @@ class _Daemon:
         self._senders = Senders(journal, configured, credentials=request.credentials)
         self._pulse = Pulse(journal, configured.settings.heartbeat_url, look=self._look, redact=self._redact)
         self._backups = DailyBackup(journal, configured.settings, credentials=request.credentials, redact=self._redact)
+        self._stacks = StackWatch(configured.home)
         self._began_mono = self._clock.monotonic()
         self._beats = Periodic(monotonic=self._clock.monotonic)
         self._start = Start(journal, configured, link, command=request.command, stop=stop)
@@ -143,6 +145,8 @@ class _Daemon:
                 now, wall = self._clock.now(), self._clock.wall()
                 self._start.before = daemon_rows.read_daemon(connection)
                 daemon_rows.save_daemon(connection, this_process(), command=self._request.command, since=now, wall=wall)
+            self._start.stacks = take_stacks(self._configured.home)
+            self._stacks.begin()
             self._senders.begin(self._beats)
             self._pulse.begin(self._beats)
             self._backups.begin(self._beats)
@@ -193,11 +197,12 @@ class _Daemon:
         return (STUCK,) if self._worker.busy_s > PATIENCE_S else ()
 
     def _beat(self) -> None:
-        self._notifier.alive()
-        if self._work is not None:
-            self._work.look_at_clock()
+        if self._work is None:
+            self._notifier.waiting(self._start.status)
         else:
-            self._notifier.status(self._start.status)
+            self._work.look_at_clock()
+        if self._work is None or self._worker.busy_s <= PATIENCE_S:  # a step that hangs for ever is no progress
+            self._notifier.alive()
         try:
             with self._journal.ledger.write() as connection:
                 daemon_rows.beat(connection, self._clock.wall())
@@ -219,6 +224,7 @@ class _Daemon:
         self._record_stop(problem)
         self._senders.finish(_HURRIED_WAIT_S if self._stop.hurry else _LAST_ALERTS_S)
         self._pulse.finish(_HURRIED_WAIT_S, badly=problem is not None)
+        self._stacks.end()
         self._notifier.close()
 
     def _wait_for_step(self) -> bool:
@@ -252,8 +258,15 @@ class _Daemon:
                 stand_still(self._journal)
         except sqlite3.Error as error:
             _log.error("stop not recorded: error=%s", error)
+        if problem is not None and not clean:
+            self._record_crash(problem)
         self._sign_last()
         _log.info("daemon stopped: clean=%s why=%s", clean, why)
+
+    def _record_crash(self, problem: BaseException) -> None:
+        wall = self._clock.wall()
+        with contextlib.suppress(sqlite3.Error), self._journal.read() as connection:
+            record_crash(self._configured.home, connection, what=told(problem), wall=wall, redact=self._redact)
 
     def _sign_last(self) -> None:
         """What was recorded last is signed as well; a trail that cannot be signed keeps nobody from stopping."""

@@ -6,16 +6,19 @@ It waits for an exchange that cannot be reached, as long as it takes, and says s
 from __future__ import annotations
 
 import logging
+import sqlite3
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 
 from thunes_cli import __version__
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import Anchor
 from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, TradingRoom, assemble, problems_at_start
+from thunes_cli.daemon.crashes import newest_record, record_crash
 from thunes_cli.daemon.key_change import record_key
-from thunes_cli.daemon.records import record_configuration
+from thunes_cli.daemon.records import record_configuration, redactor_of
 from thunes_cli.daemon.signals import StopRequest
 from thunes_cli.daemon.telling import died, tell_crash, tell_ready
 from thunes_cli.exchange.clock_sync import exchange_rate_of_clock
@@ -53,7 +56,7 @@ def stand_still(journal: Journal) -> None:
 class Start:
     """The start of one daemon. ``status`` is a line for whoever waits; ``since`` the market time it began.
 
-    ``before`` is what the daemon before this one said of itself.
+    ``before`` is what the daemon before this one said of itself, ``stacks`` what a signal that ended it left.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Start:
         self.status = "starting"
         self.since: datetime | None = None
         self.before: daemon_rows.DaemonRow | None = None
+        self.stacks = ""
 
     def run(self) -> None:
         """Do it all; how it ended is told by :meth:`outcome`."""
@@ -130,6 +134,7 @@ class Start:
             self.since = change.at
             me = this_process()
             interrupted = daemon_rows.end_interrupted(change.connection, at=change.at)
+            daemon_rows.forget_runs(change.connection)
             daemon_rows.save_daemon(change.connection, me, command=self._command, since=change.at, wall=change.at_wall)
             change.record(
                 Event.DAEMON_STARTED,
@@ -141,7 +146,7 @@ class Start:
             )
             record_configuration(change, settings)
             if self.before is not None and died(self.before):
-                tell_crash(change, self.before)
+                tell_crash(change, self.before, record=self._record_of_crash(change.connection, self.before))
         _log.info(
             "daemon started: pid=%d command=%s environment=%s version=%s home=%s",
             *(me.pid, self._command, settings.environment, __version__, self._configured.home),
@@ -150,6 +155,21 @@ class Start:
             _log.warning("jobs interrupted: count=%d, because the process before this one died", interrupted)
         if self._journal.clock.speed not in {Decimal(1), Decimal(0)}:
             _log.info("market time: speed=%s", plain(self._journal.clock.speed))
+
+    def _record_of_crash(self, connection: sqlite3.Connection, before: daemon_rows.DaemonRow) -> Path | None:
+        """Made by the process that died, or else here."""
+        home = self._configured.home
+        made = newest_record(home, since=before.heartbeat_wall)
+        if made is not None:
+            return made
+        ended = f"pid {before.process.pid} ended without a word: killed, out of memory, or a loss of power\n"
+        return record_crash(
+            home,
+            connection,
+            what=self.stacks or ended,
+            wall=self._journal.clock.wall(),
+            redact=redactor_of(self._configured.settings),
+        )
 
     def _record_ready(self, room: TradingRoom, report: GateReport) -> None:
         reasons = "; ".join(report.reasons)

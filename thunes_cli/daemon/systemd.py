@@ -6,6 +6,7 @@ import contextlib
 import socket
 
 _ABSTRACT = "@"
+_EXTEND_S = 60  # from each message on; they come every few seconds
 
 
 class Notifier:
@@ -30,9 +31,9 @@ class Notifier:
         """The gate is passed: what waits for us may start."""
         self._send("READY=1", f"STATUS={status}")
 
-    def status(self, text: str) -> None:
-        """One line for ``systemctl status``."""
-        self._send(f"STATUS={text}")
+    def waiting(self, text: str) -> None:
+        """The start takes its time, for one because the exchange is away: that is no failure (``TimeoutStartSec=``)."""
+        self._send(f"STATUS={text}", f"EXTEND_TIMEOUT_USEC={_EXTEND_S * 1_000_000}")
 
     def alive(self) -> None:
         """The main loop makes progress (``WatchdogSec=``)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 from thunes_cli.audit.journal import Change, Journal
 from thunes_cli.ledger import controls, orders, positions
@@ -24,15 +25,16 @@ def died(before: DaemonRow | None) -> bool:
     return before is not None and not before.stopped_cleanly and not is_alive(before.process)
 
 
-def tell_crash(change: Change, before: DaemonRow) -> None:
-    """The daemon before this one died; this start takes up what it left."""
+def tell_crash(change: Change, before: DaemonRow, *, record: Path | None = None) -> None:
+    """The daemon before this one died; this start takes up what it left. ``record``: what is left of the crash."""
     held = positions.open_positions(change.connection)
     unfinished = len(orders.unfinished(change.connection))
     silence = span(change.at_wall - before.heartbeat_wall)
     text = (
         f"The daemon (pid {before.process.pid}, since {before.since:%Y-%m-%d %H:%M:%S}Z) ended without stopping; its"
         f" last sign of life was {silence} ago. {_without_stop(len(held), 'meanwhile')}This start"
-        f" takes up what it left: {_count(unfinished, 'unfinished order')}. Next: thunes status"
+        f" takes up what it left: {_count(unfinished, 'unfinished order')}."
+        f"{f' Its last words: {record}.' if record is not None else ''} Next: thunes status"
     )
     _tell(change, text, Severity.CRITICAL if held or unfinished else Severity.WARNING)
 

@@ -19,6 +19,7 @@ from thunes_cli.daemon.key_watch import KeyWatch
 from thunes_cli.daemon.periodic import Periodic
 from thunes_cli.daemon.records import redactor_of
 from thunes_cli.daemon.reporting import DailyReport
+from thunes_cli.daemon.resources import look_at_resources
 from thunes_cli.daemon.schedule import Every, settling_moment
 from thunes_cli.daemon.streams import Streams
 from thunes_cli.daemon.telling import tell_trail
@@ -103,6 +104,7 @@ class Work:
         beats.add(CLOCK_SYNC_S, self._submission(self._sync))
         beats.add(DISK_S, self._submission(Job(jobs.DISK, self._disk.look)), at_once=True)
         beats.add(KEY_S, self._submission(Job(jobs.KEY, room.key.look)))
+        beats.add(DISK_S, self._submission(Job(jobs.RESOURCES, look_at_resources)))
         beats.add(TRAIL_S, self._submission(Job(jobs.TRAIL, self._keep_trail)))
 
     def stop(self) -> None:

@@ -10,6 +10,8 @@ from thunes_cli.clock import from_text, to_text
 from thunes_cli.model import Mode
 from thunes_cli.process import ProcessIdentity
 
+KEPT_RUNS = 50_000  # nearly a year of checks every ten minutes
+
 
 class DaemonRow(NamedTuple):
     """The last daemon of this home; it runs when ``process`` is alive."""
@@ -119,6 +121,15 @@ def end_interrupted(connection: sqlite3.Connection, *, at: datetime) -> int:
         (to_text(at),),
     )
     return cursor.rowcount
+
+
+def forget_runs(connection: sqlite3.Connection, *, kept: int = KEPT_RUNS) -> None:
+    """Forget the oldest runs; the newest of each job stays, whenever it was."""
+    connection.execute(
+        "DELETE FROM job_runs WHERE id <= (SELECT max(id) FROM job_runs) - ?"
+        " AND id NOT IN (SELECT max(id) FROM job_runs GROUP BY job)",
+        (kept,),
+    )
 
 
 def last_runs(connection: sqlite3.Connection) -> list[JobRow]:
