@@ -126,7 +126,7 @@ def test_no_candle_is_missed_or_doubled_whatever_the_streams_do(tmp_path: Path, 
         for kind, asked in FAULTS.values():
             listener.strike(kind, **asked)
             listener.listen(2.5 if kind in {"ws_silence", "ws_half_open"} else 1.2)
-        listener.listen(10, until=lambda: listener.feed.mode == "websocket")
+            listener.listen(20, until=lambda: listener.feed.delivers)
         listener.listen(1)
 
         listener.demand_the_exchanges_record(least=500)

@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 
 _MOST_WAITING = 10_000  # events; whoever has so many has to compare in any case
 _LEAST_DISTANCE_S = 10.0
+_CHEAP_SYMBOLS = 20
 _EACH_SYMBOL_S = 2.0  # a comparison of many symbols costs their multiple of request weight
 
 
@@ -38,6 +39,7 @@ class AccountWatch:
         self._compare = self._gap = False
         self._distance_s = max(_LEAST_DISTANCE_S, _EACH_SYMBOL_S * len(room.plan.symbols))
         self._not_before_mono = 0.0
+        self._is_cheap = len(room.plan.symbols) <= _CHEAP_SYMBOLS  # the gate has compared a moment ago
         self._line = Lifeline(room.account, patience.whose_silence_means_nothing(), on_change=self._changed)
         room.account.connect_to(self._take, renew=self._line.renew)
 
@@ -66,7 +68,7 @@ class AccountWatch:
         self.poke()
 
     def _changed(self, change: Change, why: str) -> None:
-        if change in {Change.UP, Change.AGAIN, Change.RESTORED}:
+        if change in {Change.AGAIN, Change.RESTORED} or (change is Change.UP and self._is_cheap):
             self._gap = True  # nothing is repeated: what happened meanwhile is asked for
         elif change is Change.FELL_BACK:
             _log.warning("account events come by REST comparisons until the stream is back: why=%s", why)

@@ -10,9 +10,7 @@ from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
 from thunes_cli.daemon.records import FEED_DOWN, record_feed
 from thunes_cli.exchange.lifeline import Change as Became
-from thunes_cli.ledger.alert_kinds import Kind
-from thunes_cli.ledger.alerts import read_conditions
-from thunes_cli.market.stream_feed import StreamFeed
+from thunes_cli.market.stream_feed import Notice, StreamFeed
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +25,7 @@ class FeedWatch:
         self._journal = journal
         self._feed = feed
         self._max_reconnects = max_reconnects
+        self._untold: list[Notice] = []
         self._recorded: tuple[str, int] | None = None
         self._recorded_mono = 0.0
         self._fell_back_mono: float | None = None
@@ -35,11 +34,14 @@ class FeedWatch:
 
     def look(self) -> None:
         """Tell what became of the feed since the last look."""
-        for notice in self._feed.take_notices():
+        self._untold += self._feed.take_notices()
+        while self._untold:  # what cannot be written down now (a full disk) is told later
+            notice = self._untold[0]
             if notice.change is Became.FELL_BACK:
                 self._fall_back(notice.why)
             elif notice.change in {Became.RESTORED, Became.UP}:
                 self._restore()
+            self._untold.pop(0)
         self._record()
         self._look_at_prices()
 
@@ -56,10 +58,10 @@ class FeedWatch:
     # -- the stream --------------------------------------------------------------------------------------------
 
     def _fall_back(self, why: str) -> None:
-        self._fell_back_mono = self._journal.clock.monotonic()
-        most = self._max_reconnects
+        if self._fell_back_mono is None:
+            self._fell_back_mono = self._journal.clock.monotonic()
+        most, line = self._max_reconnects, self._feed.line
         _log.warning("Using REST fallback for price data: failed_reconnections=%d why=%s", most, why)
-        line = self._feed.line
         with self._journal.change() as change:
             change.record(Event.FEED_FELL_BACK, why=why, failed_reconnections=most)
             record_feed(change.connection, self._feed, self._journal.clock, fell_back=True)
@@ -68,18 +70,14 @@ class FeedWatch:
 
     def _restore(self) -> None:
         """It is back; also when it was a daemon before this one that lost it."""
-        if self._fell_back_mono is None and not self._is_told():
-            return
-        began, self._fell_back_mono = self._fell_back_mono, None
+        began = self._fell_back_mono
         lasted_s = None if began is None else f"{self._journal.clock.monotonic() - began:.1f}"
-        _log.info("prices come from the stream again: fallback_s=%s", lasted_s or "-")
         with self._journal.change() as change:
+            if not tell_stream_back(change) and began is None:
+                return
             change.record(Event.FEED_RESTORED, fallback_s=lasted_s)
-            tell_stream_back(change)
-
-    def _is_told(self) -> bool:
-        with self._journal.read() as connection:
-            return any(each.kind == Kind.FEED for each in read_conditions(connection))
+        self._fell_back_mono = None
+        _log.info("prices come from the stream again: fallback_s=%s", lasted_s or "-")
 
     def _market_moment(self, mono: float | None) -> datetime:
         """The market time of a monotonic second; now for none."""
@@ -109,7 +107,6 @@ class FeedWatch:
         self._told_down = True
 
     def _tell_prices_are_back(self) -> None:
-        if self._is_told():
-            with self._journal.change() as change:
-                tell_prices_back(change)
+        with self._journal.change() as change:
+            tell_prices_back(change)
         self._told_down = False

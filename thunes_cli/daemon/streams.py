@@ -94,9 +94,9 @@ class Streams:
         feed.follow(held)
         feed.keep_up([*symbols, *(symbol for symbol in held if symbol not in symbols)])
         feed.look_for_life(symbols[0])
-        self._watch.look()
         self._check_prices()
         self._check_candles()
+        self._watch.look()
         if self._account is not None and self._account.wants_comparison:
             self._book.run(self._gap_job)
 
