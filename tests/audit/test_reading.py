@@ -19,8 +19,9 @@ from trail_home import TrailHome
 
 from thunes_cli.audit import crew, reading
 from thunes_cli.audit.checkpoint_file import DamagedNotes, read_notes
+from thunes_cli.audit.counting import count_records
 from thunes_cli.audit.events import Event
-from thunes_cli.audit.reading import Filter, count_records, follow, last_records
+from thunes_cli.audit.reading import Filter, follow, last_records
 from thunes_cli.audit.record import FIRST_PREV, line_hash, make_line
 from thunes_cli.audit.report import Report
 from thunes_cli.audit.validation import Request, validate

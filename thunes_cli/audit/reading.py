@@ -1,4 +1,4 @@
-"""Reading records of a trail for people and counts: newest first, all in one pass, or as they come.
+"""Reading records of a trail for people: newest first, or as they come.
 
 This is no validation; a line that cannot be read is passed over and counted.
 """
@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from thunes_cli.audit.events import Event
 from thunes_cli.audit.segments import closed_path, closed_segments
 from thunes_cli.clock import to_text
 
@@ -130,50 +128,6 @@ def parsed(line: bytes) -> Record | None:
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
-
-
-# -- counting ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Counts:
-    """How often each event happened, why entries were refused, and the span of the records counted."""
-
-    events: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    records: int = 0
-    unreadable: int = 0
-    first: datetime | None = None
-    last: datetime | None = None
-
-    def add(self, record: Record) -> None:
-        """Count a record."""
-        event = str(record.get("event"))
-        self.records += 1
-        self.events[event] += 1
-        if event == Event.TRADE_REJECTED:
-            self.reasons[str(record.get("reason"))] += 1
-        moment = time_of(record)
-        if moment is not None:
-            self.first = self.first or moment
-            self.last = moment
-
-
-def count_records(files: Files, waiting: Iterable[bytes], *, since: datetime | None) -> Counts:
-    """Count what is in the files and what waits, in one pass that holds a block of lines at most.
-
-    Raises:
-        OSError: a file cannot be read. One that is gone is passed over.
-    """
-    from thunes_cli.audit.quick_reading import blocks, count_block  # noqa: PLC0415 - msgspec: where much is read
-
-    counts = Counts()
-    for path, limit in files:
-        with suppress(FileNotFoundError), path.open("rb") as stream:
-            for block in blocks(stream.fileno(), limit):
-                count_block(block, counts, since=since)
-    count_block(b"".join(waiting), counts, since=since)
-    return counts
 
 
 # -- following -----------------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from thunes_cli.audit.counting import Counts, count_records
 from thunes_cli.audit.events import Event
-from thunes_cli.audit.reading import Counts, count_records
 from thunes_cli.cli.audit_source import trail_source
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command

@@ -1,16 +1,18 @@
-"""Counting whole blocks of records at once."""
+"""How often each event happened: whole blocks of records are counted at once, in one pass."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
 
 from thunes_cli.audit.events import Event
-from thunes_cli.audit.reading import Counts, parsed, time_of
+from thunes_cli.audit.reading import Files, Record, parsed, time_of
 from thunes_cli.clock import from_text, to_text
 
 BLOCK = 256 * 1024
@@ -27,7 +29,46 @@ class _Counted(msgspec.Struct, gc=False):
 _DECODER = msgspec.json.Decoder(_Counted)
 
 
-def blocks(descriptor: int, limit: int | None) -> Iterator[bytes]:
+@dataclass(slots=True)
+class Counts:
+    """How often each event happened, why entries were refused, and the span of the records counted."""
+
+    events: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    records: int = 0
+    unreadable: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def add(self, record: Record) -> None:
+        """Count a record."""
+        event = str(record.get("event"))
+        self.records += 1
+        self.events[event] += 1
+        if event == Event.TRADE_REJECTED:
+            self.reasons[str(record.get("reason"))] += 1
+        moment = time_of(record)
+        if moment is not None:
+            self.first = self.first or moment
+            self.last = moment
+
+
+def count_records(files: Files, waiting: Iterable[bytes], *, since: datetime | None) -> Counts:
+    """Count what is in the files and what waits, in one pass that holds a block of lines at most.
+
+    Raises:
+        OSError: a file cannot be read. One that is gone is passed over.
+    """
+    counts = Counts()
+    for path, limit in files:
+        with suppress(FileNotFoundError), path.open("rb") as stream:
+            for block in _blocks(stream.fileno(), limit):
+                _count_block(block, counts, since=since)
+    _count_block(b"".join(waiting), counts, since=since)
+    return counts
+
+
+def _blocks(descriptor: int, limit: int | None) -> Iterator[bytes]:
     """A file's bytes in blocks of whole lines; what follows the last line's end is left out.
 
     Of a line longer than a block only something unreadable is left.
@@ -46,7 +87,7 @@ def blocks(descriptor: int, limit: int | None) -> Iterator[bytes]:
         carry = carry + rest if len(carry) + len(rest) <= BLOCK else TOO_LONG
 
 
-def count_block(block: bytes, counts: Counts, *, since: datetime | None) -> None:
+def _count_block(block: bytes, counts: Counts, *, since: datetime | None) -> None:
     """Count the records of whole lines."""
     try:
         _count_ours(block, counts, since=_ALWAYS if since is None else to_text(since))
