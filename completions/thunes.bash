@@ -5,7 +5,7 @@
 _thunes_facts() {
     words= options= valued=
     case $1 in
-        '') words='init run demo stop status positions orders symbols balance pnl explain audit killswitch breaker reconcile alerts telegram backup check service config sim'
+        '') words='init run demo stop status positions orders symbols balance pnl explain audit killswitch breaker reconcile alerts telegram backup check service config keys sim'
             options='--home --env-file --json -q --quiet --version --help -h'
             valued='--home --env-file' ;;
         init) words=''
@@ -188,6 +188,18 @@ _thunes_facts() {
         'config show') words=''
             options='--json -q --quiet --help -h'
             valued='' ;;
+        keys) words='status check generate'
+            options='--help -h'
+            valued='' ;;
+        'keys status') words=''
+            options='--json -q --quiet --help -h'
+            valued='' ;;
+        'keys check') words=''
+            options='--json -q --quiet --help -h'
+            valued='' ;;
+        'keys generate') words=''
+            options='--to --dry-run --json -q --quiet --help -h'
+            valued=--to ;;
         sim) words='serve state fault faults key'
             options='--help -h'
             valued='' ;;
@@ -242,6 +254,7 @@ _thunes_value() {
         'backup restore|--to') echo '<directory>' ;;
         'backup restore|--identity') echo '<file>' ;;
         'service install|--root') echo '<directory>' ;;
+        'keys generate|--to') echo '<file>' ;;
         'sim serve|--candles') echo '<file>' ;;
         'sim serve|--dir') echo '<directory>' ;;
         'sim state|--dir') echo '<directory>' ;;

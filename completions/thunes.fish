@@ -24,7 +24,7 @@ end
 complete -c thunes -f
 
 set -g __thunes_valued --allow --anchor --asset --candles --confirm --count --deny --dir --duration --env-file --environment --event --for --home --host --identity --instance --ip --kind --label --lines --ms --path --port --price --public-key --quantity --queries --reason --root --seconds --seed --side --since --size --speed --stale --start --state --status --symbol --timeout --to --url --user -n
-set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'alerts' 'alerts list' 'alerts retry' 'alerts mute' 'alerts unmute' 'telegram' 'telegram test' 'backup' 'backup create' 'backup list' 'backup verify' 'backup drill' 'backup prune' 'backup restore' 'check' 'check daily' 'check weekly' 'check monthly' 'service' 'service print' 'service install' 'config' 'config check' 'config show' 'sim' 'sim serve' 'sim state' 'sim fault' 'sim faults' 'sim key' 'sim key list' 'sim key add' 'sim key revoke' 'sim key restrict'
+set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'alerts' 'alerts list' 'alerts retry' 'alerts mute' 'alerts unmute' 'telegram' 'telegram test' 'backup' 'backup create' 'backup list' 'backup verify' 'backup drill' 'backup prune' 'backup restore' 'check' 'check daily' 'check weekly' 'check monthly' 'service' 'service print' 'service install' 'config' 'config check' 'config show' 'keys' 'keys status' 'keys check' 'keys generate' 'sim' 'sim serve' 'sim state' 'sim fault' 'sim faults' 'sim key' 'sim key list' 'sim key add' 'sim key revoke' 'sim key restrict'
 
 # thunes
 complete -c thunes -n '__thunes_at' -a 'init' -d 'Create a home for one environment and one account.'
@@ -48,6 +48,7 @@ complete -c thunes -n '__thunes_at' -a 'backup' -d 'Take a backup, and prove it.
 complete -c thunes -n '__thunes_at' -a 'check' -d 'The runbook\'s looks at how things stand.'
 complete -c thunes -n '__thunes_at' -a 'service' -d 'What systemd and cron need.'
 complete -c thunes -n '__thunes_at' -a 'config' -d 'The settings: checked and shown.'
+complete -c thunes -n '__thunes_at' -a 'keys' -d 'The API key: checked, rotated, looked for.'
 complete -c thunes -n '__thunes_at' -a 'sim' -d 'The embedded exchange.'
 complete -c thunes -n '__thunes_at' -l home -x -a '(__fish_complete_directories)' -d 'Home to work on (THUNES_HOME).'
 complete -c thunes -n '__thunes_at' -l env-file -r -F -d 'Settings file (THUNES_ENV_FILE).'
@@ -480,6 +481,29 @@ complete -c thunes -n '__thunes_at config check' -l help -s h -d 'Show this mess
 complete -c thunes -n '__thunes_at config show' -l json -d 'Answer with one JSON document.'
 complete -c thunes -n '__thunes_at config show' -s q -l quiet -d 'Print nothing when all is well.'
 complete -c thunes -n '__thunes_at config show' -l help -s h -d 'Show this message and exit.'
+
+# thunes keys
+complete -c thunes -n '__thunes_at keys' -a 'status' -d 'How old is the API key?'
+complete -c thunes -n '__thunes_at keys' -a 'check' -d 'What may the API key do?'
+complete -c thunes -n '__thunes_at keys' -a 'generate' -d 'Make an Ed25519 key pair.'
+complete -c thunes -n '__thunes_at keys' -l help -s h -d 'Show this message and exit.'
+
+# thunes keys status
+complete -c thunes -n '__thunes_at keys status' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at keys status' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at keys status' -l help -s h -d 'Show this message and exit.'
+
+# thunes keys check
+complete -c thunes -n '__thunes_at keys check' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at keys check' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at keys check' -l help -s h -d 'Show this message and exit.'
+
+# thunes keys generate
+complete -c thunes -n '__thunes_at keys generate' -l to -r -F -d 'Where the private key goes, mode 0600; else a file in the home.'
+complete -c thunes -n '__thunes_at keys generate' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at keys generate' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at keys generate' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at keys generate' -l help -s h -d 'Show this message and exit.'
 
 # thunes sim
 complete -c thunes -n '__thunes_at sim' -a 'serve' -d 'Serve a simulated exchange on this machine.'

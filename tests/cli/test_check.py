@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from bot_home import DEAD, NOON, Answer, BotHome
 
+from thunes_cli.ledger import api_keys
 from thunes_cli.ledger.baseline import save_baseline
 from thunes_cli.ledger.controls import freeze_symbol
 
@@ -132,3 +133,16 @@ def test_a_home_that_never_ran(bot: BotHome) -> None:
     for name in ("daily", "weekly", "monthly"):
         assert bot.ask("check", name, "--json").code in {0, 3}
         assert bot.ask("check", name).err == ""
+
+
+@pytest.mark.parametrize(("days", "status"), [(None, "skip"), (86, "ok"), (87, "warn"), (90, "fail")])
+@pytest.mark.parametrize("which", ["daily", "monthly"])
+def test_the_age_of_the_key(bot: BotHome, which: str, days: int | None, status: str) -> None:
+    """A warning from three days before it must be replaced; unknown before one was used."""
+    if days is not None:
+        with bot.journal.change() as change:
+            made = change.at - timedelta(days=days)
+            key = api_keys.NewKey("0123456789ab", None, "HMAC", "environment", created_at=made)
+            api_keys.put_in_use(change.connection, key, at=change.at)
+
+    assert statuses(bot.ask("check", which, "--json"))["key age"] == status

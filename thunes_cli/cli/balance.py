@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from thunes_cli.cli.asking import asking
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.reading import Book, read_book
 from thunes_cli.cli.result import Result, Table
-from thunes_cli.errors import OtherAccount, OtherEnvironment
+from thunes_cli.errors import OtherAccount
 from thunes_cli.ledger.view_holdings import HoldingRows, read_holdings
 from thunes_cli.model import ZERO, Account, Balance, plain
 from thunes_cli.trading.accounting import asset_effects
 
 if TYPE_CHECKING:
-    from thunes_cli.config.settings import Settings
-    from thunes_cli.exchange.guarded import GuardedBinance
     from thunes_cli.ledger.identity import Identity
 
 
@@ -55,9 +52,8 @@ def balance(
     what the account held before us, deposits and withdrawals included.
     """
     identity, rows = read_book(call, _read)
-    settings = _settings(call, identity)
-    with _exchange(call, settings, identity) as exchange:
-        account = exchange.account()
+    with asking(call, identity) as asked:
+        account = asked.exchange.account()
     if identity.uid is not None and account.uid != identity.uid:
         raise OtherAccount(identity.uid, account.uid)
     holdings = compare(account, rows, asset=asset)
@@ -83,47 +79,6 @@ def compare(account: Account, rows: HoldingRows, *, asset: str | None) -> list[H
         )
         for name in sorted(names)
     ]
-
-
-def _settings(call: Call, identity: Identity) -> Settings:
-    from thunes_cli.config.load import load_settings
-
-    settings = load_settings(call.home, call.environ, env_file=call.env_file).settings
-    if settings.environment is not identity.environment:
-        raise OtherEnvironment(identity.environment, settings.environment)
-    return settings
-
-
-@contextmanager
-def _exchange(call: Call, settings: Settings, identity: Identity) -> Iterator[GuardedBinance]:
-    """The exchange of these settings, behind this home's breaker and ban clock: a ban binds this command too."""
-    from thunes_cli.audit.journal import Journal
-    from thunes_cli.cli.exchange_link import link_to
-    from thunes_cli.clock import Clock
-    from thunes_cli.config.home import LEDGER, TRAIL
-    from thunes_cli.daemon.assembly import HomeSettings
-    from thunes_cli.exchange.clock_sync import read_anchor
-    from thunes_cli.exchange.guarded import open_binance
-    from thunes_cli.ledger.breakers import BreakerLimits
-    from thunes_cli.ledger.connection import Ledger
-
-    journal = Journal(Ledger(call.home / LEDGER), call.home / TRAIL, Clock(identity.anchor))
-    limits = BreakerLimits(settings.breaker_fail_max, settings.breaker_window_seconds, settings.breaker_reset_seconds)
-    try:
-        with link_to(HomeSettings(call.home, settings), speed=None) as link:
-            exchange = open_binance(
-                link.endpoints,
-                link.credentials,
-                journal,
-                limits=limits,
-                recv_window_ms=settings.recv_window_ms,
-                timeout_s=settings.request_timeout_seconds,
-            )
-            # In memory only: the anchor on the ledger is the daemon's business.
-            journal.clock.set_anchor(read_anchor(exchange, journal.clock, speed=journal.clock.speed, samples=1))
-            yield exchange
-    finally:
-        journal.close()
 
 
 def _row(item: Holding) -> dict[str, Any]:

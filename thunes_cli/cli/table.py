@@ -201,6 +201,9 @@ COMMANDS: tuple[Entry, ...] = (
     Entry(
         "config show", _HERE + "config:config_show", "The settings in force and where each came from.", Section.UPKEEP
     ),
+    Entry("keys status", _HERE + "keys:keys_status", "How old is the API key?", Section.UPKEEP),
+    Entry("keys check", _HERE + "keys:keys_check", "What may the API key do?", Section.UPKEEP),
+    Entry("keys generate", _HERE + "keys_generate:keys_generate", "Make an Ed25519 key pair.", Section.UPKEEP),
     Entry("sim serve", _HERE + "sim:sim_serve", "Serve a simulated exchange on this machine.", Section.UPKEEP),
     Entry("sim state", _HERE + "sim_state:sim_state", "What the simulated exchange knows.", Section.UPKEEP),
     Entry("sim fault", _HERE + "sim_fault:sim_fault", "Let the simulated exchange misbehave.", Section.UPKEEP),
@@ -222,6 +225,7 @@ GROUPS: dict[str, str] = {
     "audit": "The tamper-evident record of everything that happened.",
     "alerts": "What the operator is told.",
     "telegram": "The channel that alerts go out by.",
+    "keys": "The API key: checked, rotated, looked for.",
     "config": "The settings: checked and shown.",
     "sim": "The embedded exchange.",
     "key": "API keys of the embedded exchange.",

@@ -27,7 +27,7 @@ MODE = 0o700  # the home holds keys and what the account owns
 _MEMBERS = frozenset(
     {ENV_FILE, BACKUPS, SIM, RESERVE, "daemon.lock", "audit.lock", "audit_key", "audit_key.pub", "lost+found"}
 )
-_MEMBER_PREFIXES = ("thunes.", "audit_trail", ".env.")  # with -wal, .ckpt, rotated segments, .age
+_MEMBER_PREFIXES = ("thunes.", "audit_trail", ".env.", "private_key-")  # with -wal, .ckpt, segments, .age
 
 
 class HomeInUse(ConfigError):

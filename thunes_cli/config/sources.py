@@ -36,6 +36,11 @@ def sources_of(place: Place, names: Collection[str]) -> list[Source]:
     return [*here, *_stores(said, names), *_age(place, names, said, credentials), *file]
 
 
+def local_sources_of(place: Place, names: Collection[str]) -> list[Source]:
+    """Those on this machine: for who must not wait for a network."""
+    return [each for each in sources_of(place, names) if not isinstance(each, AwsSecret | VaultSecret)]
+
+
 def _file(place: Place, names: Collection[str]) -> list[Source]:
     if place.env_file is not None:
         return [EnvFile(place.env_file, names, named=True)]

@@ -34,6 +34,7 @@ def daily(facts: Facts) -> list[Check]:
         _trips(facts),
         _trail(facts),
         _backup(facts),
+        key_age(facts),
     ]
 
 
@@ -175,3 +176,13 @@ def _backup(facts: Facts) -> Check:
     age = facts.wall - facts.good_backup.made_wall
     late = age > BACKUP_MAX_AGE
     return judged("backup", FAIL if late else OK, f"{span(age)} old", expected=expected, hint="thunes backup")
+
+
+def key_age(facts: Facts) -> Check:
+    """Whether the API key must be replaced; the monthly look asks the same."""
+    name, expected, when = "key age", "more than 3 days until its rotation", facts.key_due
+    if when is None:
+        return Check(name, SKIP, "no key was used yet", expected)
+    status = FAIL if when.overdue else WARN if when.near else OK
+    value = f"{'was' if when.overdue else 'is'} due on {when.at:%Y-%m-%d}"
+    return judged(name, status, value, expected=expected, hint="thunes keys rotate")

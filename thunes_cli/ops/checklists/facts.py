@@ -11,8 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from thunes_cli.config.home import LOG
+from thunes_cli.exchange.key_rules import Due, due
 from thunes_cli.ledger import breakers
 from thunes_cli.ledger.alert_delivery import Hold, read_holds
+from thunes_cli.ledger.api_keys import current_key
 from thunes_cli.ledger.backups import BackupRow, last_good_backup
 from thunes_cli.ledger.identity import Identity, read_identity
 from thunes_cli.ledger.view_checks import (
@@ -37,7 +39,7 @@ WEEK, MONTH = timedelta(days=7), timedelta(days=30)
 class Facts:
     """``now`` is market time, ``wall`` network time; counts are of the last day, week or thirty days before them.
 
-    ``log_errors`` is None where there is no log; ``disk_used`` a part of one.
+    ``key_due`` is None before a key was used, ``log_errors`` where there is no log; ``disk_used`` is a part of one.
     """
 
     home: Path
@@ -55,6 +57,7 @@ class Facts:
     last_summary: datetime | None
     last_signal_check: datetime | None
     good_backup: BackupRow | None
+    key_due: Due | None
     unknown_orders: int
     log_errors: int | None
     disk_used: float
@@ -83,9 +86,10 @@ def read_facts(connection: sqlite3.Connection, home: Path, *, now: datetime, wal
     """Everything, from one snapshot."""
     rows = read_health(connection, now=now, wall=wall)
     usage = shutil.disk_usage(home)
+    identity, key = read_identity(connection), current_key(connection)
     return Facts(
         home=home,
-        identity=read_identity(connection),
+        identity=identity,
         now=now,
         wall=wall,
         health=judge(rows, now=now, wall=wall),
@@ -99,6 +103,7 @@ def read_facts(connection: sqlite3.Connection, home: Path, *, now: datetime, wal
         last_summary=last_ended_well(connection, "daily_summary"),
         last_signal_check=last_ended_well(connection, "signal_check"),
         good_backup=last_good_backup(connection),
+        key_due=None if key is None else due(key, identity.environment, now=now),
         unknown_orders=count_unknown_orders(connection),
         log_errors=count_errors(home / LOG, since=wall - DAY),
         disk_used=usage.used / usage.total,

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from thunes_cli import __version__
 from thunes_cli.ops.check import Check, CheckStatus, judged
+from thunes_cli.ops.checklists.daily import key_age
 from thunes_cli.ops.checklists.facts import Facts
 from thunes_cli.ops.checklists.weekly import sharpe
 from thunes_cli.spans import span
@@ -18,7 +19,15 @@ _DEEP = Decimal(20)
 
 def monthly(facts: Facts) -> list[Check]:
     """The checks."""
-    return [_rejections(facts), sharpe(facts, days=DAYS), _return(facts), _drawdown(facts), _backup(facts), _version()]
+    return [
+        _rejections(facts),
+        sharpe(facts, days=DAYS),
+        _return(facts),
+        _drawdown(facts),
+        key_age(facts),
+        _backup(facts),
+        _version(),
+    ]
 
 
 def _rejections(facts: Facts) -> Check:
