@@ -188,7 +188,7 @@ _thunes_facts() {
         'config show') words=''
             options='--json -q --quiet --help -h'
             valued='' ;;
-        keys) words='status check generate'
+        keys) words='status check scan generate'
             options='--help -h'
             valued='' ;;
         'keys status') words=''
@@ -196,6 +196,9 @@ _thunes_facts() {
             valued='' ;;
         'keys check') words=''
             options='--json -q --quiet --help -h'
+            valued='' ;;
+        'keys scan') words=''
+            options='--staged --json -q --quiet --help -h'
             valued='' ;;
         'keys generate') words=''
             options='--to --dry-run --json -q --quiet --help -h'
@@ -254,6 +257,7 @@ _thunes_value() {
         'backup restore|--to') echo '<directory>' ;;
         'backup restore|--identity') echo '<file>' ;;
         'service install|--root') echo '<directory>' ;;
+        'keys scan|*') echo '<file>' ;;
         'keys generate|--to') echo '<file>' ;;
         'sim serve|--candles') echo '<file>' ;;
         'sim serve|--dir') echo '<directory>' ;;

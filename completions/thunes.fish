@@ -24,7 +24,7 @@ end
 complete -c thunes -f
 
 set -g __thunes_valued --allow --anchor --asset --candles --confirm --count --deny --dir --duration --env-file --environment --event --for --home --host --identity --instance --ip --kind --label --lines --ms --path --port --price --public-key --quantity --queries --reason --root --seconds --seed --side --since --size --speed --stale --start --state --status --symbol --timeout --to --url --user -n
-set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'alerts' 'alerts list' 'alerts retry' 'alerts mute' 'alerts unmute' 'telegram' 'telegram test' 'backup' 'backup create' 'backup list' 'backup verify' 'backup drill' 'backup prune' 'backup restore' 'check' 'check daily' 'check weekly' 'check monthly' 'service' 'service print' 'service install' 'config' 'config check' 'config show' 'keys' 'keys status' 'keys check' 'keys generate' 'sim' 'sim serve' 'sim state' 'sim fault' 'sim faults' 'sim key' 'sim key list' 'sim key add' 'sim key revoke' 'sim key restrict'
+set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'alerts' 'alerts list' 'alerts retry' 'alerts mute' 'alerts unmute' 'telegram' 'telegram test' 'backup' 'backup create' 'backup list' 'backup verify' 'backup drill' 'backup prune' 'backup restore' 'check' 'check daily' 'check weekly' 'check monthly' 'service' 'service print' 'service install' 'config' 'config check' 'config show' 'keys' 'keys status' 'keys check' 'keys scan' 'keys generate' 'sim' 'sim serve' 'sim state' 'sim fault' 'sim faults' 'sim key' 'sim key list' 'sim key add' 'sim key revoke' 'sim key restrict'
 
 # thunes
 complete -c thunes -n '__thunes_at' -a 'init' -d 'Create a home for one environment and one account.'
@@ -485,6 +485,7 @@ complete -c thunes -n '__thunes_at config show' -l help -s h -d 'Show this messa
 # thunes keys
 complete -c thunes -n '__thunes_at keys' -a 'status' -d 'How old is the API key?'
 complete -c thunes -n '__thunes_at keys' -a 'check' -d 'What may the API key do?'
+complete -c thunes -n '__thunes_at keys' -a 'scan' -d 'Is a secret where none belongs?'
 complete -c thunes -n '__thunes_at keys' -a 'generate' -d 'Make an Ed25519 key pair.'
 complete -c thunes -n '__thunes_at keys' -l help -s h -d 'Show this message and exit.'
 
@@ -497,6 +498,13 @@ complete -c thunes -n '__thunes_at keys status' -l help -s h -d 'Show this messa
 complete -c thunes -n '__thunes_at keys check' -l json -d 'Answer with one JSON document.'
 complete -c thunes -n '__thunes_at keys check' -s q -l quiet -d 'Print nothing when all is well.'
 complete -c thunes -n '__thunes_at keys check' -l help -s h -d 'Show this message and exit.'
+
+# thunes keys scan
+complete -c thunes -n '__thunes_at keys scan' -l staged -d 'Only what the next commit would hold; for a hook.'
+complete -c thunes -n '__thunes_at keys scan' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at keys scan' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at keys scan' -l help -s h -d 'Show this message and exit.'
+complete -c thunes -n '__thunes_at keys scan' -F
 
 # thunes keys generate
 complete -c thunes -n '__thunes_at keys generate' -l to -r -F -d 'Where the private key goes, mode 0600; else a file in the home.'

@@ -203,6 +203,7 @@ COMMANDS: tuple[Entry, ...] = (
     ),
     Entry("keys status", _HERE + "keys:keys_status", "How old is the API key?", Section.UPKEEP),
     Entry("keys check", _HERE + "keys:keys_check", "What may the API key do?", Section.UPKEEP),
+    Entry("keys scan", _HERE + "keys_scan:keys_scan", "Is a secret where none belongs?", Section.UPKEEP),
     Entry("keys generate", _HERE + "keys_generate:keys_generate", "Make an Ed25519 key pair.", Section.UPKEEP),
     Entry("sim serve", _HERE + "sim:sim_serve", "Serve a simulated exchange on this machine.", Section.UPKEEP),
     Entry("sim state", _HERE + "sim_state:sim_state", "What the simulated exchange knows.", Section.UPKEEP),

@@ -1,0 +1,1 @@
+"""Looking for secrets where none belong: git histories, work trees, logs, backups."""
