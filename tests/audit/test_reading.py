@@ -196,6 +196,7 @@ def long_trail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(crew, "WORTH_BYTES", 100_000)
     monkeypatch.setattr(crew, "_MOST", 3)
     monkeypatch.setattr(crew.os, "sched_getaffinity", lambda _: {0, 1, 2})
+    monkeypatch.setattr(crew.threading, "active_count", lambda: 1)  # whatever other tests left idle here
     path = tmp_path / "audit_trail.jsonl"
     write_trail(path, 9000, padding="x" * 200)
     return path

@@ -103,3 +103,13 @@ def test_any_settings_file(tmp_path_factory: pytest.TempPathFactory, command: st
     answer = thunes(*line)
 
     demand_an_answer(answer, line=[*line, repr(written)])
+
+
+@pytest.mark.parametrize("place", ["", ".", "/"])
+@pytest.mark.parametrize("command", ["validate", "tail", "stats"])
+def test_a_place_without_a_name_is_no_trail(tmp_path: Path, command: str, place: str) -> None:
+    """A script's empty variable is a plain 13, with what is wrong."""
+    answer = thunes("--home", str(tmp_path), "audit", command, place)
+
+    assert answer.code == 13
+    assert "is a directory, not a file" in answer.err

@@ -108,7 +108,7 @@ def test_option_and_settings_must_not_contradict(home: Path, init: Any) -> None:
 
 def test_the_environment_may_come_from_a_prepared_settings_file(home: Path, init: Any) -> None:
     """Which stays as it is."""
-    home.mkdir()
+    home.mkdir(mode=0o700)
     (home / ".env").write_text("ENVIRONMENT=testnet\n")
     (home / ".env").chmod(0o600)
 
@@ -144,7 +144,7 @@ def test_a_dry_run_plans_the_same_and_touches_nothing(home: Path, init: Any) -> 
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["for real", "dry"])
 def test_a_directory_in_use_is_refused(dry: tuple[str, ...], home: Path, init: Any) -> None:
     """The dry run says so too."""
-    home.mkdir()
+    home.mkdir(mode=0o700)
     (home / "letters.txt").touch()
 
     document = init(*dry, expect=78)
@@ -155,7 +155,7 @@ def test_a_directory_in_use_is_refused(dry: tuple[str, ...], home: Path, init: A
 
 def test_a_broken_settings_file_is_refused_before_anything_is_made(home: Path, init: Any) -> None:
     """One clear line with its place."""
-    home.mkdir()
+    home.mkdir(mode=0o700)
     (home / ".env").write_text("ENVIRONMENT=testnett\n")
     (home / ".env").chmod(0o600)
 
@@ -178,7 +178,7 @@ def test_a_second_run_completes_what_a_crash_interrupted(lost: str, home: Path, 
         (home / "audit_trail.jsonl").unlink()
     else:
         first = None
-        home.mkdir()
+        home.mkdir(mode=0o700)
         if lost == "after the settings":
             (home / ".env").write_text("ENVIRONMENT=sim\n")
             (home / ".env").chmod(0o600)

@@ -307,8 +307,8 @@ def test_looking_while_somebody_writes_and_comes_and_goes(quiet: BotHome) -> Non
 
 
 def test_every_looking_command_is_tried_here() -> None:
-    """A new one that reads the ledger must be added above; ``balance`` asks the exchange, two read the trail."""
-    others = {"balance", "audit tail", "audit stats"}
+    """A new one that reads the ledger must be added above; ``balance`` and the checks ask more, two read the trail."""
+    others = {"balance", "audit tail", "audit stats", "check daily", "check weekly", "check monthly"}
     looking = {entry.path for entry in COMMANDS if entry.section == "Looking around"} - others
 
     assert looking == {" ".join(word for word in words if word.isalpha() and word != "all") for words in LOOKING}

@@ -87,6 +87,8 @@ def _require_files(trail: Path) -> None:
     Raises:
         Unavailable: something that is read is no file (13).
     """
+    if not trail.name:  # "." and "/" have none
+        raise Unavailable(f"{trail} is a directory, not a file")
     for path in (*(path for path, _ in _all_of(trail)), checkpoint_path(trail), public_key_path(trail)):
         if path.exists() and not path.is_file():
             raise Unavailable(f"{path} is a directory, a pipe or a device, not a file")

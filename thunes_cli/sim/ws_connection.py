@@ -138,8 +138,10 @@ class Connection:
                 if sent % _SLICE == 0:
                     await asyncio.sleep(0)
             if self._closing is not None and not self.frozen:
+                # Not the library's own closing: it shuts the socket at once, and with something unread in it that is a
+                # reset, after which the client may never see why.
                 code, reason = self._closing
-                await self._socket.close(code=code, message=reason)
+                await self._socket.send_frame(struct.pack("!H", code) + reason, WSMsgType.CLOSE)
                 return
 
     # --- receiving -----------------------------------------------------------------------------------------------
@@ -153,6 +155,10 @@ class Connection:
             while (message := await self._socket.receive()).type not in _OVER:
                 if not self.frozen and self._closing is None:
                     self._receive(message.type, message.data)
+            if self._closing is not None:
+                self._transport.close()  # the client's answer to our close frame
+            elif message.type is WSMsgType.CLOSE:
+                await self._socket.close(drain=False)
         finally:
             for timer in self._timers:
                 timer.cancel()

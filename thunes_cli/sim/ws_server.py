@@ -71,7 +71,7 @@ class SocketServer:
         unit = parse_unit(asked.get("timeUnit", [None])[-1])
         self._admit(address)
         socket = web.WebSocketResponse(
-            autoping=False, compress=False, timeout=_CLOSE_SECONDS, max_msg_size=MOST_MESSAGE_BYTES
+            autoping=False, autoclose=False, compress=False, timeout=_CLOSE_SECONDS, max_msg_size=MOST_MESSAGE_BYTES
         )
         if not socket.can_prepare(request):
             raise ApiError(-1020, "This path speaks WebSocket only.")
