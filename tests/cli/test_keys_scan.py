@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,8 @@ def test_logs_and_archives_may_be_compressed(bot: BotHome, tmp_path: Path) -> No
     """The line is that of the text inside; of an archive the member is named. age files hold nothing readable."""
     with gzip.open(tmp_path / "bot.log.1.gz", "wt") as log:
         log.write(f"one\ntwo\n{ACCESS}\n")
+    with zipfile.ZipFile(tmp_path / "older.zip", "w") as packed:
+        packed.write(tmp_path / "bot.log.1.gz", "logs/bot.log.1.gz")
     with tarfile.open(tmp_path / "old.tar.gz", "w:gz") as archive:
         raw = f"TELEGRAM_BOT_TOKEN={TOKEN}\n".encode()
         info = tarfile.TarInfo("home/.env")
@@ -185,7 +188,11 @@ def test_logs_and_archives_may_be_compressed(bot: BotHome, tmp_path: Path) -> No
 
     answer = scan(bot, *sorted(tmp_path.glob("*.*z*")))
 
-    assert sorted(places(answer)) == [f"{tmp_path}/bot.log.1.gz:3", f"{tmp_path}/old.tar.gz:home/.env:1"]
+    assert sorted(places(answer)) == [
+        f"{tmp_path}/bot.log.1.gz:3",
+        f"{tmp_path}/old.tar.gz:home/.env:1",
+        f"{tmp_path}/older.zip:logs/bot.log.1.gz:3",
+    ]
     assert answer.data["passed_over"] == [f"{tmp_path}/new.tar.zst.age"]
 
 
@@ -204,6 +211,13 @@ def test_a_private_key_in_any_dress(bot: BotHome, tmp_path: Path) -> None:
     assert places(answer) == [f"{tmp_path}/a.pem:2", f"{tmp_path}/b.json:1", f"{tmp_path}/c.log:1"]
     assert set(kinds(answer)) == {"private_key"}
     assert pem.splitlines()[1] not in answer.out
+
+
+def test_a_line_of_a_private_key_is_no_key_of_the_exchange() -> None:
+    """One leak is one: also where the block is cut off."""
+    (hit,) = Finder().find(f"-----BEGIN PRIVATE KEY-----\n{KEY}\n{SECRET[:30]}".encode())
+
+    assert hit.kind == "private_key"
 
 
 NOTHING = {
@@ -257,6 +271,46 @@ def test_what_cannot_be_read_is_15(bot: BotHome, tmp_path: Path) -> None:
     answer = scan(bot, tmp_path / "broken.gz")
 
     assert (answer.code, answer.codes) == (15, ["unread"])
+
+
+def test_a_damaged_repository_still_tells_what_it_holds(bot: BotHome, repository: Repository) -> None:
+    """Another object of it is broken: what was found counts."""
+    repository.commit("a", KEY)
+    repository.commit("b", "to be broken")
+    broken = repository.git("rev-parse", "HEAD:b")
+    file = repository.path / ".git" / "objects" / broken[:2] / broken[2:]
+    file.chmod(0o600)
+    file.write_bytes(b"garbage")
+
+    answer = scan(bot, repository.path)
+
+    assert answer.code == 3
+    assert any(str(repository.path) in each["place"] for each in answer.data["unread"]) or len(places(answer)) == 2
+
+
+def test_what_is_no_file_is_not_read_for_ever(bot: BotHome) -> None:
+    """A device has no end."""
+    assert scan(bot, "/dev/zero").code == 15
+
+
+def test_a_pipe_can_be_named(bot: BotHome, tmp_path: Path) -> None:
+    """``thunes keys scan <(journalctl -u thunes)``."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["sh", "-c", f"printf 'one\\n{KEY}\\n' > '{pipe}'"]):
+        answer = bot.ask("keys", "scan", str(pipe), "--json", environ=PLAIN)
+
+    assert places(answer) == [f"{pipe}:2"]
+
+
+def test_names_from_outside_steer_no_terminal(bot: BotHome, repository: Repository) -> None:
+    """A file may be called anything."""
+    repository.commit("a\x1b[2J\nb.env", KEY)
+
+    answer = scan(bot, repository.path)
+
+    assert answer.code == 3
+    assert "\x1b" not in bot.ask("keys", "scan", str(repository.path), environ=PLAIN).out
 
 
 def test_a_path_that_is_not_there_is_10(bot: BotHome, tmp_path: Path) -> None:

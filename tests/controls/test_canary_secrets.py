@@ -54,6 +54,8 @@ ANSWERS = [
     ("killswitch", "history"),
     ("breaker", "status"),
     ("breaker", "history"),
+    ("keys", "check"),
+    ("keys", "status"),
 ]
 
 
@@ -163,6 +165,9 @@ def test_a_full_run_shows_no_secret(
     daemon.send_signal(signal.SIGTERM)
     out, err = daemon.communicate(timeout=30)
     canaries.look("daemon", out + err)
+    scanned = thunes("--home", str(home.path), "keys", "scan", str(home.path), "--json")
+    canaries.look("keys scan", scanned.out + scanned.err)
+    assert scanned.code == 0, scanned.out  # it looks for the same
     rejected = home.thunes("run", "--once", "--json")
     assert rejected.returncode == 12, rejected.stderr
     canaries.look("run --once", rejected.stdout + rejected.stderr)

@@ -89,15 +89,17 @@ def keys_scan(
 
 def _known(call: Call) -> _Known:
     """Raises: NotFound, when a home was named that is none (10)."""
-    from thunes_cli.config.home import LEDGER
     from thunes_cli.config.layer import Place
     from thunes_cli.config.load import load_settings
     from thunes_cli.config.settings import NAMES
     from thunes_cli.config.sources import local_sources_of
 
-    if call.home_option is None and not (call.home / LEDGER).exists():
+    try:
+        keys = read_book(call, lambda book: read_keys(book.connection))
+    except NotFound:  # a developer's machine, or another user's home
+        if call.home_option is not None:
+            raise
         return _Known(None, [], None)
-    keys = read_book(call, lambda book: read_keys(book.connection))
     settings = None
     with suppress(ThunesError):  # what is wrong with the settings is for `config check` to say
         here = local_sources_of(Place(call.environ, call.home, call.env_file), NAMES)

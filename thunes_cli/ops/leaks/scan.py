@@ -50,7 +50,10 @@ class Scan:
             GitUnavailable: it is in a repository, and git is not there.
         """
         if not path.is_dir():
-            self._file(path)
+            if path.is_char_device() or path.is_block_device() or path.is_socket():
+                self.unread.append((str(path), "it is no file"))
+            else:
+                self._file(path)
             return
         repository = None if as_files else find_repository(path, self.environ)
         if repository is None:
@@ -84,9 +87,12 @@ class Scan:
 
     def _history(self, repository: Repository) -> None:
         found: list[tuple[str, str, Found]] = []
-        for each in repository.objects():
-            self.counter.objects += 1
-            found += [(each.id, each.type, hit) for hit in look_through(each.stream, self.finder, self.counter)]
+        try:
+            for each in repository.objects():
+                self.counter.objects += 1
+                found += [(each.id, each.type, hit) for hit in look_through(each.stream, self.finder, self.counter)]
+        except GitUnavailable as error:  # damaged: what was found until then counts
+            self.unread.append((str(repository.directory), error.message))
         if not found:
             return
         paths = repository.paths_of({name for name, kind, _ in found if kind == "blob"})
@@ -104,15 +110,15 @@ class Scan:
 
     def _file(self, path: Path) -> None:
         if any(path == each or each in path.parents for each in self.belongs):
-            self.passed_over.append(str(path))
+            self.passed_over.append(_printable(str(path)))
             return
         try:
             for each in look_through_file(path, self.finder, self.counter):
                 self._add(each, FILE, f"{path}:{each.member}" if each.member else str(path))
         except Encrypted:
-            self.passed_over.append(str(path))
+            self.passed_over.append(_printable(str(path)))
         except Unreadable as error:
-            self.unread.append((str(path), str(error)))
+            self.unread.append((_printable(str(path)), str(error)))
 
     def _add(
         self,

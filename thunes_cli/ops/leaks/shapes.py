@@ -88,7 +88,8 @@ class Finder:
 
     def _looks(self, data: bytes) -> Iterator[Hit]:
         yield from self._private_keys(data)
-        blocks = [match.span() for match in _BLOCK.finditer(data)] if b"-----BEGIN" in data else []
+        armoured = (_BLOCK, _PEM) if b"-----BEGIN" in data else ()
+        blocks = [match.span() for shape in armoured for match in shape.finditer(data)]
         for match in _BINANCE.finditer(data):
             inside = any(begin <= match.start() < end for begin, end in blocks)
             if not inside and not _is_encoded_block(data, match):
