@@ -81,7 +81,7 @@ def test_a_strangers_order_alerts_within_a_second(own: Exchange, streaming: Home
 
 def test_a_fill_is_booked_while_its_answer_hangs(own: Exchange, tmp_path: Path):
     """The order's answer never comes: the account's stream tells the fill long before the time-out."""
-    home = make_home(tmp_path / "hanging", own.address, REQUEST_TIMEOUT_SECONDS="20", STOP_LOSS_PCT="50")
+    home = make_home(tmp_path / "hanging", own.address, REQUEST_TIMEOUT_SECONDS="8", STOP_LOSS_PCT="50")
     process = home.start_daemon()
     wait_for(lambda: "account stream: WebSocket connected" in home.log, "subscription")
 
@@ -89,6 +89,7 @@ def test_a_fill_is_booked_while_its_answer_hangs(own: Exchange, tmp_path: Path):
     query = "SELECT state, sent_wall, updated_at FROM orders WHERE state IN ('SENT', 'FILLED') ORDER BY id DESC LIMIT 1"
     wait_for(lambda: "account event booked" in home.log, "a fill by the stream", seconds=60)
 
+    assert "order outcome unknown" not in home.log
     assert home.rows(query)
     home.end(process)
     home.close()
