@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import random
+import string
 import subprocess
 import tarfile
 import zipfile
@@ -125,6 +127,15 @@ def test_the_work_tree_without_what_it_ignores(bot: BotHome, repository: Reposit
     assert places(answer) == [f"{repository.path / 'new file.py'}:1"]
 
 
+def test_an_ignored_directory_that_is_named_is_looked_at(bot: BotHome, repository: Repository) -> None:
+    """Logs lie in the work tree and are ignored: whoever names them wants them read."""
+    repository.commit(".gitignore", "logs/\n")
+    (repository.path / "logs").mkdir()
+    (repository.path / "logs" / "bot.log").write_text(f"signed with {KEY}\n")
+
+    assert places(scan(bot, repository.path / "logs")) == [f"{repository.path}/logs/bot.log:1"]
+
+
 def test_only_what_is_staged(bot: BotHome, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the hook asks: what is about to be committed, not what lies beside it."""
     repository.commit("a", "a")
@@ -228,6 +239,8 @@ NOTHING = {
     "longer": f"x{KEY} {KEY}y {KEY}+ /{KEY} {KEY}==",
     "manual": "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A AKIAIOSFODNN7EXAMPLE",
     "marked": f"KEY = '{KEY}'  # thunes: not a secret\n# thunes: not a secret\n{SECRET}\n",
+    "alphabet": "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789AB",
+    "name": "AWSServiceRoleForAmazonElasticContainerRegistryReplicationRole12",
     "number": "2026-11-28 12345678:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 }
 
@@ -236,6 +249,15 @@ NOTHING = {
 def test_what_only_looks_like_one(text: str) -> None:
     """Hashes, encoded blocks, examples out of manuals, and lines that say that they hold none."""
     assert Finder().find(text.encode()) == []
+
+
+def test_every_key_that_is_drawn_is_found() -> None:
+    """What is demanded of the look of one costs none."""
+    draw = random.Random(11)
+    letters = string.ascii_letters + string.digits
+    missed = sum(not Finder().find("".join(draw.choices(letters, k=64)).encode()) for _ in range(5000))
+
+    assert missed <= 3
 
 
 def test_places_where_secrets_belong_are_passed_over(bot: BotHome) -> None:

@@ -106,6 +106,15 @@ class Repository:
         lines = self._asked("log", "--all", "--reflog", "-m", "--no-ext-diff", "--format=%H", wanted, "--").split()
         return lines[-1] if lines else None
 
+    @property
+    def is_ignored(self) -> bool:
+        """Whether the directory that was named is one that the repository ignores: logs, say."""
+        command = self._command(("check-ignore", "-q", "--", str(self.directory)))
+        done = subprocess.run(  # noqa: S603 - git, with words of ours
+            command, env=dict(self.environ), stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+        return done.returncode == 0
+
     def files(self) -> list[Path]:
         """What of the work tree is in the repository or would be added to it: not what it ignores."""
         assert self.tree is not None

@@ -56,7 +56,7 @@ class Scan:
                 self._file(path)
             return
         repository = None if as_files else find_repository(path, self.environ)
-        if repository is None:
+        if repository is None or (repository.tree is not None and repository.is_ignored):
             self._files(_below(path, self.unread))
             return
         try:
