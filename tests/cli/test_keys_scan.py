@@ -142,6 +142,7 @@ def test_only_what_is_staged(bot: BotHome, repository: Repository, monkeypatch: 
     (repository.path / "b.txt").write_text(f"x\n{TOKEN}\n")
     (repository.path / "beside").write_text(KEY)
     repository.git("add", "b.txt")
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},a-submodule")
     monkeypatch.chdir(repository.path)
 
     answer = scan(bot, "--staged")

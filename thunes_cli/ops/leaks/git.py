@@ -123,7 +123,8 @@ class Repository:
 
     def staged(self) -> list[str]:
         """The paths that the next commit would change, from the top of the work tree."""
-        listed = self._asked("diff", "--cached", "--no-ext-diff", "--name-only", "-z", "--diff-filter=ACMRT")
+        how = ("--no-ext-diff", "--ignore-submodules=all", "--name-only", "-z", "--diff-filter=ACMRT")
+        listed = self._asked("diff", "--cached", *how)
         return [name for name in listed.split("\0") if name]
 
     @contextmanager

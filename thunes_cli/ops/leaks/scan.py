@@ -82,7 +82,7 @@ class Scan:
                 with repository.staged_content(name) as content:
                     for each in look_through(content, self.finder, self.counter):
                         self._add(each, STAGED, name)
-            except GitUnavailable as error:  # a submodule has no content here
+            except GitUnavailable as error:
                 self.unread.append((name, error.message))
 
     def _history(self, repository: Repository) -> None:
