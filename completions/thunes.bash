@@ -188,13 +188,19 @@ _thunes_facts() {
         'config show') words=''
             options='--json -q --quiet --help -h'
             valued='' ;;
-        keys) words='status check scan generate'
+        keys) words='status check rotate history scan generate'
             options='--help -h'
             valued='' ;;
         'keys status') words=''
             options='--json -q --quiet --help -h'
             valued='' ;;
         'keys check') words=''
+            options='--json -q --quiet --help -h'
+            valued='' ;;
+        'keys rotate') words=''
+            options='--from-file --private-key --generated --reason --confirm-old-deleted --confirm --dry-run --json -q --quiet --help -h'
+            valued='--from-file --private-key --reason --confirm' ;;
+        'keys history') words=''
             options='--json -q --quiet --help -h'
             valued='' ;;
         'keys scan') words=''
@@ -257,6 +263,8 @@ _thunes_value() {
         'backup restore|--to') echo '<directory>' ;;
         'backup restore|--identity') echo '<file>' ;;
         'service install|--root') echo '<directory>' ;;
+        'keys rotate|--from-file') echo '<file>' ;;
+        'keys rotate|--private-key') echo '<file>' ;;
         'keys scan|*') echo '<file>' ;;
         'keys generate|--to') echo '<file>' ;;
         'sim serve|--candles') echo '<file>' ;;

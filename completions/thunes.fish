@@ -23,8 +23,8 @@ end
 
 complete -c thunes -f
 
-set -g __thunes_valued --allow --anchor --asset --candles --confirm --count --deny --dir --duration --env-file --environment --event --for --home --host --identity --instance --ip --kind --label --lines --ms --path --port --price --public-key --quantity --queries --reason --root --seconds --seed --side --since --size --speed --stale --start --state --status --symbol --timeout --to --url --user -n
-set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'alerts' 'alerts list' 'alerts retry' 'alerts mute' 'alerts unmute' 'telegram' 'telegram test' 'backup' 'backup create' 'backup list' 'backup verify' 'backup drill' 'backup prune' 'backup restore' 'check' 'check daily' 'check weekly' 'check monthly' 'service' 'service print' 'service install' 'config' 'config check' 'config show' 'keys' 'keys status' 'keys check' 'keys scan' 'keys generate' 'sim' 'sim serve' 'sim state' 'sim fault' 'sim faults' 'sim key' 'sim key list' 'sim key add' 'sim key revoke' 'sim key restrict'
+set -g __thunes_valued --allow --anchor --asset --candles --confirm --count --deny --dir --duration --env-file --environment --event --for --from-file --home --host --identity --instance --ip --kind --label --lines --ms --path --port --price --private-key --public-key --quantity --queries --reason --root --seconds --seed --side --since --size --speed --stale --start --state --status --symbol --timeout --to --url --user -n
+set -g __thunes_paths 'init' 'run' 'demo' 'stop' 'status' 'positions' 'positions list' 'orders' 'orders list' 'symbols' 'symbols list' 'balance' 'pnl' 'explain' 'audit' 'audit tail' 'audit stats' 'killswitch' 'killswitch status' 'killswitch activate' 'killswitch deactivate' 'killswitch history' 'breaker' 'breaker status' 'breaker reset' 'breaker history' 'symbols freeze' 'symbols unfreeze' 'positions close' 'reconcile' 'reconcile accept' 'reconcile adopt' 'reconcile close' 'audit validate' 'audit checkpoint' 'audit rotate' 'alerts' 'alerts list' 'alerts retry' 'alerts mute' 'alerts unmute' 'telegram' 'telegram test' 'backup' 'backup create' 'backup list' 'backup verify' 'backup drill' 'backup prune' 'backup restore' 'check' 'check daily' 'check weekly' 'check monthly' 'service' 'service print' 'service install' 'config' 'config check' 'config show' 'keys' 'keys status' 'keys check' 'keys rotate' 'keys history' 'keys scan' 'keys generate' 'sim' 'sim serve' 'sim state' 'sim fault' 'sim faults' 'sim key' 'sim key list' 'sim key add' 'sim key revoke' 'sim key restrict'
 
 # thunes
 complete -c thunes -n '__thunes_at' -a 'init' -d 'Create a home for one environment and one account.'
@@ -485,6 +485,8 @@ complete -c thunes -n '__thunes_at config show' -l help -s h -d 'Show this messa
 # thunes keys
 complete -c thunes -n '__thunes_at keys' -a 'status' -d 'How old is the API key?'
 complete -c thunes -n '__thunes_at keys' -a 'check' -d 'What may the API key do?'
+complete -c thunes -n '__thunes_at keys' -a 'rotate' -d 'Put another API key in its place.'
+complete -c thunes -n '__thunes_at keys' -a 'history' -d 'Which API keys were used?'
 complete -c thunes -n '__thunes_at keys' -a 'scan' -d 'Is a secret where none belongs?'
 complete -c thunes -n '__thunes_at keys' -a 'generate' -d 'Make an Ed25519 key pair.'
 complete -c thunes -n '__thunes_at keys' -l help -s h -d 'Show this message and exit.'
@@ -498,6 +500,23 @@ complete -c thunes -n '__thunes_at keys status' -l help -s h -d 'Show this messa
 complete -c thunes -n '__thunes_at keys check' -l json -d 'Answer with one JSON document.'
 complete -c thunes -n '__thunes_at keys check' -s q -l quiet -d 'Print nothing when all is well.'
 complete -c thunes -n '__thunes_at keys check' -l help -s h -d 'Show this message and exit.'
+
+# thunes keys rotate
+complete -c thunes -n '__thunes_at keys rotate' -l from-file -r -F -d 'The new key and its secret, a line each; - is stdin.'
+complete -c thunes -n '__thunes_at keys rotate' -l private-key -r -F -d 'An Ed25519 private key signs, instead of a secret.'
+complete -c thunes -n '__thunes_at keys rotate' -l generated -d 'The private key that `keys generate` made last signs.'
+complete -c thunes -n '__thunes_at keys rotate' -l reason -x -d 'Why; it goes to the trail.'
+complete -c thunes -n '__thunes_at keys rotate' -l confirm-old-deleted -d 'Prove that the key before is dead, and forget it.'
+complete -c thunes -n '__thunes_at keys rotate' -l confirm -x -d '"rotate ENVIRONMENT", as in "rotate live".'
+complete -c thunes -n '__thunes_at keys rotate' -l dry-run -d 'Show what would be done.'
+complete -c thunes -n '__thunes_at keys rotate' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at keys rotate' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at keys rotate' -l help -s h -d 'Show this message and exit.'
+
+# thunes keys history
+complete -c thunes -n '__thunes_at keys history' -l json -d 'Answer with one JSON document.'
+complete -c thunes -n '__thunes_at keys history' -s q -l quiet -d 'Print nothing when all is well.'
+complete -c thunes -n '__thunes_at keys history' -l help -s h -d 'Show this message and exit.'
 
 # thunes keys scan
 complete -c thunes -n '__thunes_at keys scan' -l staged -d 'Only what the next commit would hold; for a hook.'

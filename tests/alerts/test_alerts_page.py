@@ -27,7 +27,6 @@ from thunes_cli.ledger.alerts import Alert, alerts_of
 PAGE = Path(__file__).parents[2] / "docs" / "alerts.md"
 EXAMPLE = re.compile(r"<!-- example: (?P<kind>\w+) -->\n```text\n(?P<body>.*?)```", re.DOTALL)
 SHOWN_HOME = "/var/lib/thunes"
-COMING = {"keys rotate"}  # comes with the rotation
 
 
 @pytest.fixture
@@ -79,8 +78,7 @@ def test_each_ends_with_a_command_that_exists(stage: Stage, kind: Kind) -> None:
         if command[0] == "df":
             continue
         assert command[0] == "thunes", alert.text
-        if " ".join(command[1:3]) not in COMING:
-            assert any(tuple(command[1 : 1 + len(path)]) == path for path in paths), alert.text
+        assert any(tuple(command[1 : 1 + len(path)]) == path for path in paths), alert.text
 
 
 def test_no_section_is_about_a_kind_that_is_gone() -> None:

@@ -203,6 +203,8 @@ COMMANDS: tuple[Entry, ...] = (
     ),
     Entry("keys status", _HERE + "keys:keys_status", "How old is the API key?", Section.UPKEEP),
     Entry("keys check", _HERE + "keys:keys_check", "What may the API key do?", Section.UPKEEP),
+    Entry("keys rotate", _HERE + "keys_rotate:keys_rotate", "Put another API key in its place.", Section.UPKEEP),
+    Entry("keys history", _HERE + "keys_history:keys_history", "Which API keys were used?", Section.UPKEEP),
     Entry("keys scan", _HERE + "keys_scan:keys_scan", "Is a secret where none belongs?", Section.UPKEEP),
     Entry("keys generate", _HERE + "keys_generate:keys_generate", "Make an Ed25519 key pair.", Section.UPKEEP),
     Entry("sim serve", _HERE + "sim:sim_serve", "Serve a simulated exchange on this machine.", Section.UPKEEP),
