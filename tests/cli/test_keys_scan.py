@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 from bot_home import Answer, BotHome, thunes
 
+from thunes_cli.config.credentials import Credentials
 from thunes_cli.config.secrets import Secret
-from thunes_cli.exchange.key_pair import new_key_pair
+from thunes_cli.exchange.key_book import key_facts
+from thunes_cli.exchange.key_pair import new_key_pair, write_new_private_key
 from thunes_cli.ledger import api_keys
 from thunes_cli.ledger.api_keys import NewKey
 from thunes_cli.ops.leaks import pieces
@@ -223,6 +225,24 @@ def test_a_private_key_in_any_dress(bot: BotHome, tmp_path: Path) -> None:
     assert places(answer) == [f"{tmp_path}/a.pem:2", f"{tmp_path}/b.json:1", f"{tmp_path}/c.log:1"]
     assert set(kinds(answer)) == {"private_key"}
     assert pem.splitlines()[1] not in answer.out
+
+
+def test_what_signs_for_a_key_is_known_by_its_fingerprint(bot: BotHome, tmp_path: Path) -> None:
+    """A private key is told from another one, with its armour or in JSON, and no mark helps it."""
+    pem = tmp_path / "key.pem"
+    pair = new_key_pair()
+    write_new_private_key(pem, pair)
+    key = Credentials(Secret("a key of no shape"), None, pem, "environment")
+    with bot.journal.change() as change:
+        api_keys.put_in_use(change.connection, key_facts(key), at=change.at)
+    text = pair.private.decode().replace("\n", "\\n")
+    (tmp_path / "leaked.json").write_text(f'{{"k": "{text}"}} // thunes: not a secret\n')
+
+    answer = scan(bot, pem, tmp_path / "leaked.json")
+
+    assert [each["known"].split(",")[0] for each in answer.data["leaks"]] == [
+        f"what signs for key {key.api_key.fingerprint()}"
+    ] * 2
 
 
 def test_a_line_of_a_private_key_is_no_key_of_the_exchange() -> None:

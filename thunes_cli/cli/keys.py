@@ -155,7 +155,7 @@ def keys_status(call: Call) -> Result:
     when = due(age.key, age.identity.environment, now=age.now)
     return Result(
         data=_status_data(age, age.key, when),
-        text=tuple(_status_text(age, age.key, when)),
+        text=tuple(_status_text(call, age, age.key, when)),
         exit_code=ExitCode.ATTENTION if when.overdue else ExitCode.OK,
         problems=(_overdue(call, age.key, when),) if when.overdue else (),
     )
@@ -184,18 +184,18 @@ def _status_data(age: _Age, key: KeyRow, when: Due) -> dict[str, Any]:
     }
 
 
-def _status_text(age: _Age, key: KeyRow, when: Due) -> Iterable[str]:
+def _status_text(call: Call, age: _Age, key: KeyRow, when: Due) -> Iterable[str]:
     yield f"key      {key.fingerprint} ({key.kind}), from {key.source}"
     said = "says the exchange" if key.created_by == EXCHANGE else "its first use; the exchange did not say"
     yield f"created  {key.created_at:%Y-%m-%d}, {span(age.now - key.created_at)} ago ({said})"
     left = span(when.at - age.now)
     yield f"due      {when.at:%Y-%m-%d}, " + ("overdue" if when.overdue else f"in {left}")
     if when.near and not when.overdue:
-        yield "warning: it is due soon\n  hint: thunes keys rotate"
+        yield f"warning: it is due soon\n  hint: {typed(call, 'keys rotate')}"
     if age.left is not None:
         yield (
             f"warning: the key before it, {age.left.fingerprint}, is not known to be deleted"
-            "\n  hint: delete it at the exchange, then: thunes keys rotate --confirm-old-deleted"
+            f"\n  hint: delete it at the exchange, then: {typed(call, 'keys rotate --confirm-old-deleted')}"
         )
 
 
