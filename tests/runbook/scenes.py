@@ -91,6 +91,16 @@ def a_sale_by_hand(place: Path, stack: ExitStack) -> Scene:
     return Scene(home.path, home.environ)
 
 
+def a_changed_trail(place: Path, stack: ExitStack) -> Scene:
+    """Somebody made a loss smaller in the file."""
+    bot = stack.enter_context(_bot(place / "home"))
+    bot.lose("ETHUSDT", sold="38000")
+    bot.journal.drain()
+    trail = bot.path / "audit_trail.jsonl"
+    trail.write_bytes(trail.read_bytes().replace(b"ETHUSDT", b"BTCUSDT", 1))
+    return Scene(bot.path)
+
+
 def _trading(place: Path, stack: ExitStack) -> ExchangeHome:
     return stack.enter_context(exchange_home(place))
 
@@ -114,4 +124,5 @@ SETTINGS: dict[str, Setting] = {
     "a lost fill": a_lost_fill,
     "a deposit": a_deposit,
     "a sale by hand": a_sale_by_hand,
+    "a changed trail": a_changed_trail,
 }
