@@ -83,7 +83,11 @@ def test_the_hook_refuses_a_secret(tmp_path: Path) -> None:
 
     bad = git("commit", "-qam", "bad")
 
-    assert good.returncode == 0, good.stderr
+    (place / "b").write_text("nothing\n")
+    git("add", "b")
+    part = git("commit", "-qm", "a part of what is changed", "b")
+
+    assert (good.returncode, part.returncode) == (0, 0), good.stderr + part.stderr
     assert bad.returncode != 0
     assert re.search(r"^a:1 +aws_access_key", bad.stderr, re.MULTILINE)
     assert "Q3XZ7" not in bad.stdout + bad.stderr

@@ -16,7 +16,8 @@ from typing import IO
 
 from thunes_cli.errors import Unavailable
 
-_PASSED_ON = ("PATH", "HOME", "GIT_INDEX_FILE")  # the last: in a hook, what is being committed
+_PASSED_ON = ("PATH", "HOME")
+_OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # which repository, and what is being committed
 _QUIET = {
     "LC_ALL": "C",
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -163,12 +164,13 @@ class Repository:
             raise GitUnavailable(f"git {words[0]} failed in {self.directory}")
 
 
-def find_repository(directory: Path, environ: Mapping[str, str]) -> Repository | None:
+def find_repository(directory: Path, environ: Mapping[str, str], *, in_hook: bool = False) -> Repository | None:
     """The repository that a directory is, or is in; None where there is none.
 
     Args:
         directory: where to look.
-        environ: of this process; only where to find git is taken from it, and in a hook which index.
+        environ: of this process; only where to find git is taken from it.
+        in_hook: git may have started us: what it says in the environment counts.
 
     Raises:
         GitUnavailable: there is one, and no git.
@@ -178,7 +180,8 @@ def find_repository(directory: Path, environ: Mapping[str, str]) -> Repository |
         if any((each / ".git").exists() for each in (directory, *directory.parents)):
             raise GitUnavailable("it is not installed")
         return None
-    passed = {name: environ[name] for name in _PASSED_ON if environ.get(name)}
+    names = (*_PASSED_ON, *(_OF_A_HOOK if in_hook else ()))
+    passed = {name: environ[name] for name in names if environ.get(name)}
     bare = Repository(git, directory, {**passed, **_QUIET}, None)
     try:
         inside = bare._asked("rev-parse", "--is-inside-work-tree").strip() == "true"  # noqa: SLF001 - our own

@@ -72,7 +72,7 @@ class Scan:
         Raises:
             GitUnavailable: it is in none, or git is not there.
         """
-        found = find_repository(directory, self.environ)
+        found = find_repository(directory, self.environ, in_hook=True)
         if found is None or found.tree is None:
             raise GitUnavailable(f"{directory} is in no work tree of a repository")
         repository = top_of(found)

@@ -41,7 +41,7 @@ _EXAMPLES = frozenset({"5ba1ed8425ba", "23e9efa3ced6"})
 # An alphabet goes on from one to the next nearly always.
 _FEWEST_TURNS, _MOST_STEPS = 24, 16
 _TURNS = re.compile(rb"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]")
-_LONGEST_KNOWN = 4096
+_LONGEST_KNOWN, _LONGEST_BEGIN = 4096, 128
 _BLOCK_LINES = 3
 
 
@@ -71,7 +71,9 @@ class Finder:
         found: dict[int, Hit] = {}
         for hit in (*self._known(data), *self._looks(data)):
             found.setdefault(hit.offset, hit)
-        return [found[offset] for offset in sorted(found)]
+        # The one line of a short private key, without its armour, has the fingerprint of the whole.
+        whole = [hit for hit in found.values() if hit.kind == PRIVATE]
+        return [found[at] for at in sorted(found) if not any(_is_line_of(found[at], each) for each in whole)]
 
     def _known(self, data: bytes) -> Iterator[Hit]:
         for value, name in self.values.items():
@@ -120,6 +122,11 @@ class Finder:
         if known is None and (not _is_drawn(kind, text) or mark in _EXAMPLES or _is_marked(data, at)):
             return
         yield Hit(kind, at, mark, known)
+
+
+def _is_line_of(hit: Hit, private: Hit) -> bool:
+    within = 0 < hit.offset - private.offset < _LONGEST_BEGIN
+    return hit.kind == KNOWN and hit.fingerprint == private.fingerprint and within
 
 
 def _fingerprint(text: bytes) -> str:
