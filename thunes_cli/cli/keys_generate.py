@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,7 @@ def keys_generate(
             raise PrivateKeyThere(path)
         plan = [f"make an Ed25519 key pair, its private half in {path if to is not None else path.parent}"]
         return Result(data={"plan": plan}, text=tuple(plan))
+    rotate = "keys rotate --generated" if to is None else f"keys rotate --private-key {shlex.quote(str(path))}"
     try:
         write_new_private_key(path, pair)
     except FileNotFoundError:
@@ -59,7 +61,7 @@ def keys_generate(
         text=(
             pair.public.rstrip("\n"),
             f"private key: {path} (only you can read it; it is the secret)",
-            f"Next: register the public key above at the exchange, then {typed(call, 'keys rotate')}",
+            f"Next: register the public key above at the exchange, then {typed(call, rotate)}",
         ),
         changed=True,
     )
