@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from daemon_processes import Exchange, Home, make_home, serve
 from fork_server import ALIVE, Ended, Killing, Run, Spawner
@@ -28,6 +28,7 @@ from thunes_cli.config.endpoints import Endpoints
 from thunes_cli.config.secrets import Secret
 from thunes_cli.exchange.binance import BinanceExchange, connect
 from thunes_cli.exchange.clock_sync import read_anchor
+from thunes_cli.exchange.failures import RateLimited
 from thunes_cli.ledger import fills, orders, positions
 from thunes_cli.ledger.connection import open_for_reading
 from thunes_cli.model import Order, OrderReport, OrderState, Position, Side, Trade
@@ -39,6 +40,7 @@ ASSETS = {SYMBOL: ("BTC", "USDT")}
 START = datetime(2025, 1, 6, tzinfo=UTC)
 HISTORY = 20
 UNAVAILABLE = 13
+T = TypeVar("T")
 _ENDED = {"ORDER_FINISHED", "ORDER_NOT_PLACED", "ORDER_FOUND_LATE"}
 
 
@@ -175,11 +177,15 @@ class Room:
             found += page
         return found
 
+    def held(self) -> dict[str, Decimal]:
+        """What the account holds."""
+        return {asset: each.total for asset, each in self.client.account().balances.items()}
+
     # -- the proof -------------------------------------------------------------------------------------------------
 
     def prove(self) -> Counter[OrderState]:
         """Nothing lost, nothing doubled, nothing unresolved, everything on the trail; orders by state."""
-        reports, trades = self.reports(), self.trades()
+        reports, trades = _patiently(self.reports), _patiently(self.trades)
         connection = open_for_reading(self.home.path / "thunes.db")
         try:
             ours = orders.list_orders(connection)
@@ -194,10 +200,19 @@ class Room:
         totals = {asset: Decimal(quantity) for asset, quantity in baseline}
         for asset, amount in asset_effects(booked, assets=ASSETS).items():
             totals[asset] = totals.get(asset, Decimal(0)) + amount
-        held = {asset: balance.total for asset, balance in self.client.account().balances.items()}
+        held = _patiently(self.held)
         assert {asset: total for asset, total in totals.items() if total} == held
         _prove_trail(read_chain(self.home.path / "audit_trail.jsonl"), ours, booked)
         return Counter(order.state for order in ours)
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """Many runs within a minute use the exchange's weight up; it says for how long."""
+    while True:
+        try:
+            return ask()
+        except RateLimited as limited:
+            time.sleep(limited.retry_after_s)
 
 
 def _prove_orders(ours: list[Order], reports: list[OrderReport]) -> None:

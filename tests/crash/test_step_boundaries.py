@@ -29,6 +29,9 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
         yield made
 
 
+_TRIES = 3
+
+
 def events_of(room: Room, side: Side) -> tuple[str, ...]:
     """What a run that makes an order of a side comes by."""
     room.await_signal(side)
@@ -47,19 +50,27 @@ def life(events: tuple[str, ...]) -> range:
 
 
 def kill_at(room: Room, side: Side, number: int, event: str) -> None:
-    """Kill a run at one of its events, restart until all is settled, and prove that all is well."""
+    """Kill a run at one of its events, restart until all is settled, and prove that all is well.
+
+    Now and then a run has something more to do (the hour's comparison, a fee to value), and dies elsewhere: all must be
+    well then too, and the event is tried again.
+    """
+    assert any(_killed_at(room, side, number) == event for _ in range(_TRIES))
+
+
+def _killed_at(room: Room, side: Side, number: int) -> str:
     room.await_signal(side)
     before = len(room.orders())
 
     ended = room.once(Killing(at=number))
 
     assert ended.code == -9
-    assert ended.events[-1] == event
     room.settle()
     room.prove()
     orders = [order for order in room.orders()[before:] if order.side is side]
     bought = sum(order.state is OrderState.FILLED for order in orders)
     assert bought == 1 if side is Side.SELL else bought <= 1
+    return ended.events[-1]
 
 
 @pytest.mark.parametrize("side", list(Side))
