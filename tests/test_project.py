@@ -107,3 +107,10 @@ def test_changelog_has_a_place_for_the_next_change() -> None:
     headings = [line for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if line.startswith("## ")]
 
     assert headings[0] == "## [Unreleased]"
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """They are imported by their bare names: the second of a pair would not be collected."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name not in {"conftest.py", "__init__.py"}]
+
+    assert sorted(names) == sorted(set(names))
