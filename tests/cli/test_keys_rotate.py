@@ -299,3 +299,15 @@ def test_under_a_daemon(home: ExchangeHome) -> None:
     finally:
         daemon.kill()
         daemon.wait()
+
+
+def test_a_key_changed_by_hand_is_noticed_at_the_next_start(home: ExchangeHome) -> None:
+    """Nobody rotated here: the history and the trail say that it happened outside."""
+    key, secret = new_key(home)
+    env_file(home).write_text(f"BINANCE_API_KEY={key}\nBINANCE_API_SECRET={secret}\n", encoding="utf-8")
+
+    home.meet()
+
+    assert states(home) == ["outside"]
+    assert told(home)[-1] == "KEY_CHANGED_OUTSIDE"
+    assert home.ask("keys", "check").code == 0
