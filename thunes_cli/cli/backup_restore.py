@@ -190,6 +190,7 @@ def _compare(call: Call) -> tuple[bool | None, tuple[Problem, ...]]:
         _demand_an_exchange(call)
         with at_desk(call) as desk:
             reconciler = desk.room.reconciler
+            desk.room.resolver.adopt()  # an order caught between decision and sending must not hold its symbol's place
             look = reconciler.look(Scope(since=None))
             if any(finding.safe for finding in look.comparison.findings):
                 reconciler.settle(look)
