@@ -17,6 +17,7 @@ from thunes_cli.sim.server import RestServer
 from thunes_cli.sim.world import World, open_world
 
 T = TypeVar("T")
+_PATIENCE_S = 30
 
 
 class ServedHere(Serving):
@@ -48,8 +49,19 @@ class ServedHere(Serving):
 
         return self._wait(run())
 
+    def wait_until_alone(self) -> None:
+        """Return when the server has let go of every WebSocket, those too which a fault has made half open."""
+
+        async def wait() -> None:
+            self.world.connections.drop()
+            async with asyncio.timeout(_PATIENCE_S):
+                while len(self.world.connections):
+                    await asyncio.sleep(0)
+
+        self._wait(wait())
+
     def _wait(self, coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(2 * _PATIENCE_S)
 
     async def _open(self) -> None:
         self.options = SimOptions.from_json(self.options.to_json())

@@ -32,9 +32,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedHere]:
 
 @pytest.fixture
 def here(running: ServedHere) -> Iterator[ServedHere]:
-    """The same, with nothing waiting before and after."""
+    """The same, with nothing waiting and nobody connected before and after."""
     yield running
     fault_post(running, "/sim/faults/clear")
+    running.wait_until_alone()
 
 
 def fault_post(here: Serving, where: str, /, **asked: Any) -> dict[str, Any]:
