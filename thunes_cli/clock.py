@@ -71,12 +71,6 @@ class Anchor(NamedTuple):
         microseconds = Decimal(elapsed // timedelta(microseconds=1)) * self.speed
         return self.market + timedelta(microseconds=int(microseconds))
 
-    def wall_seconds(self, market: timedelta) -> float:
-        """How many wall seconds a span of market time lasts; infinite on a clock that stands still."""
-        if self.speed == 0:
-            return float("inf")
-        return market.total_seconds() / float(self.speed)
-
 
 class Clock:
     """Reads market, wall and monotonic time; the anchor is replaced whenever the exchange's clock is read."""

@@ -10,14 +10,15 @@ from datetime import timedelta
 import pytest
 from alert_room import Messenger, queue, rows
 from manual_time import ManualTime
+from queued_alerts import pending_alerts
 
 from thunes_cli.alerts.log_notifier import LogNotifier
 from thunes_cli.alerts.notifier import ChatRefused, Message, MessageRefused, NotDelivered, Throttled
-from thunes_cli.alerts.outbox import BACK_OFF_S, Courier, deliver_pending, settle
+from thunes_cli.alerts.outbox import BACK_OFF_S, Courier, settle
 from thunes_cli.audit.journal import Journal
 from thunes_cli.ledger import alert_delivery
 from thunes_cli.ledger.alert_mutes import Mute, save_mute
-from thunes_cli.ledger.alerts import Severity, pending_alerts
+from thunes_cli.ledger.alerts import Severity
 
 GATHERED = timedelta(seconds=2)  # what comes together has been gathered by then
 
@@ -44,7 +45,7 @@ def test_the_log_is_as_loud_as_the_alert(
     queue(journal, "Kill switch activated", severity=severity)
 
     with caplog.at_level(logging.INFO):
-        deliver_pending(journal, [LogNotifier()])
+        Courier(journal, LogNotifier()).deliver()
 
     (record,) = caplog.records
     assert record.levelno == level

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from queued_alerts import pending_alerts
 
 from thunes_cli.audit.journal import Journal
 from thunes_cli.daemon.disk import DiskWatch
-from thunes_cli.ledger.alerts import pending_alerts
 from thunes_cli.ledger.reserve import free_reserve, has_reserve
 
 GIB = 1 << 30

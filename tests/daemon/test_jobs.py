@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 
 import pytest
+from queued_alerts import pending_alerts
 
 from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import Clock, utc_now
 from thunes_cli.daemon.jobs import Job, JobBook
 from thunes_cli.errors import Unavailable
 from thunes_cli.ledger import daemon as daemon_rows
-from thunes_cli.ledger.alerts import pending_alerts
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.daemon import last_runs
 from thunes_cli.ledger.schema import create_ledger

@@ -19,10 +19,10 @@ from thunes_cli.exchange.clock_sync import (
     anchor_of,
     best_reading,
     exchange_rate_of_clock,
-    measure_skew,
     read_anchor,
     skew_of,
     speed_told,
+    take_reading,
 )
 
 
@@ -82,7 +82,9 @@ def test_skew_is_ours_minus_theirs() -> None:
     network = Network([(0.1, 0.1)] * 3, ahead=timedelta(seconds=-2))
     before = network.clock.anchor
 
-    assert measure_skew(network, network.clock) == timedelta(seconds=2)  # type: ignore[arg-type]
+    reading = best_reading([take_reading(network.server_time, network.clock) for _ in range(3)])
+
+    assert skew_of(network.clock.anchor, reading) == timedelta(seconds=2)
     assert network.clock.anchor == before
 
 

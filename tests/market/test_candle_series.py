@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from market_cases import HOUR, START, D, candle_at, needs_data, real_candles, series
 
-from thunes_cli.market.candles import Gap, find_flaw, find_gaps, latest_closed, merge_candles, split_closed
+from thunes_cli.market.candles import Gap, find_flaw, find_gaps, merge_candles, split_closed
 from thunes_cli.model import Candle
 
 MS = timedelta(milliseconds=1)
@@ -33,7 +33,6 @@ def test_market_time_decides_what_is_closed(now: datetime, closed: int, still_op
         tuple(candles[:closed]),
         None if still_open is None else candles[still_open],
     )
-    assert latest_closed(candles, now=now) == (candles[closed - 1] if closed else None)
 
 
 def test_with_a_clock_behind_the_exchange_the_earliest_unclosed_candle_is_the_open_one() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,6 +26,13 @@ def source(name: str, **params: Any) -> SignalSource:
 
 def signals_of(strategy: SignalSource, candles: Iterable[Candle]) -> list[Signal | None]:
     return [strategy.update(candle) for candle in candles]
+
+
+def said_by_a_fresh(name: str, candles: Sequence[Candle], **params: Any) -> Signal | None:
+    """The signal of the last candle, by a strategy that is shown the history it needs and nothing before."""
+    fresh = load_strategy(name, "BTCUSDT", params)
+    said = signals_of(fresh, candles[-fresh.history_needed :])
+    return said[-1] if said else None
 
 
 def sides(name: str, prices: list[int], **params: Any) -> str:
@@ -131,10 +138,10 @@ def test_only_the_candle_just_closed_is_signalled(name: str, prices: list[Decima
 @given(names, closes)
 def test_candle_by_candle_equals_all_at_once(name: str, prices: list[Decimal]) -> None:
     """A strategy kept running says of each candle what a fresh one says that is shown the history up to it."""
-    candles, running, fresh = series(prices), source(name), source(name)
+    candles, running = series(prices), source(name)
 
     for count, candle in enumerate(candles, start=1):
-        assert running.update(candle) == fresh.signal_after(candles[:count])
+        assert running.update(candle) == said_by_a_fresh(name, candles[:count], **SMALL)
 
 
 @needs_data
@@ -149,40 +156,11 @@ def test_the_needed_history_settles_real_signals(name: str) -> None:
     settled = {count: signal for count, signal in found.items() if count >= running.history_needed}
     assert len(settled) > 20
     for count, signal in settled.items():
-        again = running.signal_after(candles[:count])
+        again = said_by_a_fresh(name, candles[:count])
         assert again is not None
         assert (again.id, again.price, again.facts) == (signal.id, signal.price, signal.facts)
     for count in range(running.history_needed, len(candles), 13):
-        assert (running.signal_after(candles[:count]) is None) == (count not in found)
-
-
-def test_asking_what_a_history_says_leaves_a_running_strategy_alone() -> None:
-    """signal_after works on a strategy of its own."""
-    candles = series([9, 8, 7, 6, 5, 9])
-    running = source("sma")
-    signals_of(running, candles[:5])
-
-    running.signal_after(series([1, 2, 3]))
-
-    assert running.update(candles[5]) is not None
-    assert running.signal_after([]) is None
-
-
-def test_a_history_is_judged_by_its_last_needed_candles_alone() -> None:
-    """However long the history handed over, a strategy is shown the candles it needs and no other."""
-    shown: list[Candle] = []
-
-    class Witness:
-        history_needed = 3
-
-        def update(self, candle: Candle) -> None:
-            shown.append(candle)
-
-    candles = series(range(1, 10))
-
-    SignalSource("witness", "BTCUSDT", factory=lambda _symbol, _params: Witness(), params={}).signal_after(candles)
-
-    assert shown == candles[-3:]
+        assert (said_by_a_fresh(name, candles[:count]) is None) == (count not in found)
 
 
 def test_candles_must_come_in_the_order_of_time() -> None:

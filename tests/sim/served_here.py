@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -51,14 +52,10 @@ class ServedHere(Serving):
 
     def wait_until_alone(self) -> None:
         """Return when the server has let go of every WebSocket, those too which a fault has made half open."""
-
-        async def wait() -> None:
-            self.world.connections.drop()
-            async with asyncio.timeout(_PATIENCE_S):
-                while len(self.world.connections):
-                    await asyncio.sleep(0)
-
-        self._wait(wait())
+        self.do(self.world.connections.drop)
+        deadline = time.monotonic() + _PATIENCE_S
+        while self.do(lambda: len(self.world.connections)):
+            assert time.monotonic() < deadline, "the server holds on to a WebSocket that it dropped"
 
     def _wait(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(2 * _PATIENCE_S)

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from queued_alerts import pending_alerts
 from trading_room import BUY_NOW, HOUR, Room
 
 from thunes_cli.clock import to_ms
-from thunes_cli.ledger import alerts
 from thunes_cli.market.feed import Price
 from thunes_cli.model import ExitReason, OrderReport, OrderState, Trade, plain
 from thunes_cli.trading.account_events import AccountEvents
@@ -180,7 +180,7 @@ def stranger(room: Room, **changes: Any) -> dict[str, Any]:
 
 def queued(room: Room) -> list[str]:
     with room.journal.read() as connection:
-        return [each.text for each in alerts.pending_alerts(connection) if each.kind == "external_order"]
+        return [each.text for each in pending_alerts(connection) if each.kind == "external_order"]
 
 
 def test_an_execution_that_is_not_ours_is_told_of_once(room: Room):

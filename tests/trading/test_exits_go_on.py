@@ -12,11 +12,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from queued_alerts import pending_alerts
 from scripted_exchange import rules_of
 from trading_room import SELL_NOW, Room
 
 from thunes_cli.exchange.failures import ExchangeDown, Rejected, TimestampRejected
-from thunes_cli.ledger.alerts import pending_alerts
 from thunes_cli.market.feed import Price
 from thunes_cli.model import OrderState, PositionStatus, Side
 

@@ -8,11 +8,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from queued_alerts import pending_alerts
 from reconcile_room import findings, forget_fills, frozen, kinds, look, reconciler, stranger
 from scripted_exchange import rules_of
 from trading_room import BUY_AGAIN, BUY_NOW, HOUR, SELL_NOW, Room
 
-from thunes_cli.ledger.alerts import pending_alerts
 from thunes_cli.ledger.identity import read_identity
 from thunes_cli.model import OrderState, PositionStatus, Side
 from thunes_cli.risk.freezing import freeze_symbol

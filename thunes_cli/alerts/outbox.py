@@ -256,10 +256,3 @@ def settle(journal: Journal, channels: Collection[str]) -> None:
     """Alerts that all of these channels have are done: nobody looks at them again."""
     with journal.ledger.write() as connection:
         rows.settle(connection, channels)
-
-
-def deliver_pending(journal: Journal, notifiers: Sequence[Notifier]) -> None:
-    """One round on each of these channels, and no others: what one of them does not take, waits for it."""
-    for notifier in notifiers:
-        Courier(journal, notifier).deliver(at_once=True)
-    settle(journal, [notifier.name for notifier in notifiers])

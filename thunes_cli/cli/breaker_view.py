@@ -28,11 +28,6 @@ class WireView(NamedTuple):
     trips: int
     book: Book
 
-    @property
-    def held_back(self) -> bool:
-        """Whether anything forbids sending now."""
-        return self.ban is not None or any(each.state is not BreakerState.CLOSED for each in self.breakers)
-
     def market(self, wall: datetime) -> datetime:
         """Market time at a wall time."""
         return self.book.identity.anchor.market_at(wall)

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from thunes_cli.daemon.lock import Holder
 
-_POLL_MS = 50
-
 
 @command(
     examples=("thunes stop", "thunes stop --timeout 120", "thunes -q stop && thunes run"),

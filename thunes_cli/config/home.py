@@ -17,7 +17,6 @@ from thunes_cli.errors import ConfigError, HomeMissing, HomeNotOurs, LedgerMissi
 ENV_FILE = ".env"
 LEDGER = "thunes.db"
 TRAIL = "audit_trail.jsonl"
-CHECKPOINTS = "audit_trail.jsonl.ckpt"
 LOG = "thunes.log"
 BACKUPS = "backups"
 SIM = "sim"

@@ -67,16 +67,6 @@ def read_anchor(exchange: Exchange, clock: Clock, *, speed: Decimal, samples: in
     return anchor_of(best_reading([take_reading(exchange.server_time, clock) for _ in range(samples)]), speed=speed)
 
 
-def measure_skew(exchange: Exchange, clock: Clock, *, samples: int = SAMPLES) -> timedelta:
-    """How far our market time is ahead of the exchange's now; the clock is left as it is.
-
-    Raises:
-        ExchangeFailure: any of the readings failed.
-    """
-    reading = best_reading([take_reading(exchange.server_time, clock) for _ in range(samples)])
-    return skew_of(clock.anchor, reading)
-
-
 def exchange_rate_of_clock(rest_url: str) -> Decimal | None:
     """At which speed a simulator's clock runs: ``GET /sim/clock``; 0 when it is stepped.
 

@@ -154,11 +154,6 @@ class SymbolRules:
         return max((each.low for each in self._notionals if each.low_to_market), default=ZERO)
 
     @property
-    def max_notional(self) -> Decimal | None:
-        """Greatest quote value of a market order; None when nothing limits it."""
-        return min((each.high for each in self._notionals if each.high_to_market and each.high > 0), default=None)
-
-    @property
     def min_quantity(self) -> Decimal:
         """Least base quantity of a market order; zero when nothing limits it."""
         return max((each.low for each in self.lot_sizes), default=ZERO)

@@ -145,12 +145,6 @@ def last_alert_id(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM alerts").fetchone()[0])
 
 
-def pending_alerts(connection: sqlite3.Connection, *, limit: int = 100) -> list[Alert]:
-    """Alerts that not every channel has yet, oldest first."""
-    rows = connection.execute("SELECT * FROM alerts WHERE state = 'pending' ORDER BY id LIMIT ?", (limit,))
-    return alerts_of(rows.fetchall())
-
-
 def alerts_of(rows: Sequence[sqlite3.Row]) -> list[Alert]:
     """Rows of the table as values."""
     return [

@@ -37,8 +37,3 @@ def insert_decision(
         ),
     )
     return cursor.rowcount == 1
-
-
-def decisions_of_signal(connection: sqlite3.Connection, signal_id: str) -> list[sqlite3.Row]:
-    """Rows of one signal in order."""
-    return connection.execute("SELECT * FROM decisions WHERE signal_id = ? ORDER BY id", (signal_id,)).fetchall()

@@ -33,11 +33,6 @@ def split_closed(candles: Iterable[Candle], *, now: datetime) -> tuple[tuple[Can
     return tuple(closed), None
 
 
-def latest_closed(candles: Sequence[Candle], *, now: datetime) -> Candle | None:
-    """The newest candle that is closed at market time ``now``, from a series in the order of time."""
-    return next((candle for candle in reversed(candles) if candle.close_time <= now), None)
-
-
 def merge_candles(known: Iterable[Candle], newer: Iterable[Candle]) -> tuple[Candle, ...]:
     """One series in the order of time out of two readings, each candle once; the newer reading wins."""
     by_time = {candle.open_time: candle for candle in known}

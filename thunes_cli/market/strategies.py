@@ -97,9 +97,7 @@ class SignalSource:
     def __init__(self, name: str, symbol: str, *, factory: StrategyFactory, params: Mapping[str, Any]) -> None:
         self.name = name
         self.symbol = symbol
-        self._factory = factory
-        self._params = dict(params)
-        self._strategy = self._make()
+        self._strategy = self._made(factory, params)
         self._last: datetime | None = None
         self.history_needed = self._strategy.history_needed
 
@@ -130,20 +128,9 @@ class SignalSource:
             facts=facts,
         )
 
-    def signal_after(self, candles: Sequence[Candle]) -> Signal | None:
-        """The signal of the last of these closed candles, from a fresh strategy shown the last ``history_needed``.
-
-        So it depends on those candles alone and not on when this process was started; nothing of this object changes.
-        """
-        fresh = SignalSource(self.name, self.symbol, factory=self._factory, params=self._params)
-        signal = None
-        for candle in candles[-self.history_needed :]:
-            signal = fresh.update(candle)
-        return signal
-
-    def _make(self) -> Strategy:
+    def _made(self, factory: StrategyFactory, params: Mapping[str, Any]) -> Strategy:
         try:
-            strategy = self._factory(self.symbol, self._params)
+            strategy = factory(self.symbol, dict(params))
             needed = strategy.history_needed
             usable = callable(strategy.update) and isinstance(needed, int) and needed > 0
         except ConfigError:

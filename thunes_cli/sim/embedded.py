@@ -26,7 +26,6 @@ from thunes_cli.sim.options import SimOptions
 
 LOG = "sim.log"
 _NEEDED = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "COVERAGE_PROCESS_START"})
-_NEEDED_PREFIXES = ("LC_", "PYTHON")
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.02

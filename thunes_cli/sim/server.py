@@ -46,7 +46,6 @@ _TABLES = (
     rest_wallet.ENDPOINTS,
 )
 _OWN = admin.ROUTES | admin_faults.ROUTES | admin_keys.ROUTES | admin_market.ROUTES
-_OWN_PATHS = "/sim/"
 _EXCHANGE_PATHS = ("/api/", "/sapi/")
 # The listen keys of the old user data streams.
 _GONE = {(method, "/api/v3/userDataStream") for method in ("POST", "PUT", "DELETE")}
