@@ -16,7 +16,6 @@ from thunes_cli.model import ExitReason, Position, PositionStatus, Side
 from thunes_cli.risk.kill_switch import counted_result
 from thunes_cli.trading.adopting import (
     Accepted,
-    Judgement,
     LedgerMoved,
     accept_difference,
     accept_explained,
@@ -24,6 +23,7 @@ from thunes_cli.trading.adopting import (
     release,
     require_position,
 )
+from thunes_cli.trading.operator_word import Judgement
 
 ALICE = Judgement("alice", "I know", {"uid": 1000, "sudo_user": None, "tty": "/dev/pts/1", "host": "here"})
 MANY = Decimal(1_000_000)

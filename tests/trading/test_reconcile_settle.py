@@ -17,8 +17,8 @@ from thunes_cli.ledger.identity import read_identity
 from thunes_cli.model import OrderState, PositionStatus, Side
 from thunes_cli.risk.freezing import freeze_symbol
 from thunes_cli.risk.kill_switch import counted_result
-from thunes_cli.trading.adopting import Judgement
 from thunes_cli.trading.booking import refold
+from thunes_cli.trading.operator_word import Judgement
 from thunes_cli.trading.reconcile_look import Scope
 
 

@@ -97,8 +97,8 @@ def _read(book: Book, symbol: str | None) -> tuple[Environment, list[Position]]:
 def _close(call: Call, held: Sequence[Position], why: str, timeout: float) -> Result:
     from thunes_cli.cli.actor import read_actor
     from thunes_cli.cli.desk import at_desk
-    from thunes_cli.trading.adopting import Judgement
     from thunes_cli.trading.closing import Closer
+    from thunes_cli.trading.operator_word import Judgement
 
     actor = read_actor(call)
     with at_desk(call) as desk:

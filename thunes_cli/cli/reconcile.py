@@ -18,7 +18,7 @@ from thunes_cli.errors import Cancelled, NeedsConfirmation, UsageFault
 
 if TYPE_CHECKING:
     from thunes_cli.cli.desk import Desk
-    from thunes_cli.trading.adopting import Judgement
+    from thunes_cli.trading.operator_word import Judgement
     from thunes_cli.trading.reconcile_apply import Applied
     from thunes_cli.trading.reconcile_look import Look, Scope
 
@@ -179,7 +179,7 @@ def judgement(call: Call, reason: str) -> Judgement:
     """Who says it, and why."""
     from thunes_cli.cli.actor import read_actor
     from thunes_cli.cli.writing import reason_given
-    from thunes_cli.trading.adopting import Judgement
+    from thunes_cli.trading.operator_word import Judgement
 
     actor = read_actor(call)
     return Judgement(actor.name, reason_given(reason), actor.facts)

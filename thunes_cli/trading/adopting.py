@@ -10,39 +10,24 @@ Each word is a row that the fold and the baseline count, with its reason and who
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change
 from thunes_cli.errors import MismatchError, NotFound, Unavailable
 from thunes_cli.exchange.filters import SymbolRules
-from thunes_cli.ledger import fills, orders, positions
+from thunes_cli.ledger import fills, positions
 from thunes_cli.ledger.baseline import FlowKind, insert_flow, read_not_ours
 from thunes_cli.ledger.external import accept_external, read_external
-from thunes_cli.ledger.identity import read_identity, take_word_id
-from thunes_cli.model import ZERO, Fill, FillSource, Order, Position, Side, plain
+from thunes_cli.ledger.identity import read_identity
+from thunes_cli.model import ZERO, Fill, FillSource, Position, plain
 from thunes_cli.risk import kill_switch
-from thunes_cli.trading.accounting import EXACT
-from thunes_cli.trading.booking import close_if_sold, refold
+from thunes_cli.trading.booking import close_if_sold
+from thunes_cli.trading.operator_word import Amount, Judgement, adopt_coins, said_already, take_coins
 from thunes_cli.trading.plan import TradingPlan
 from thunes_cli.trading.reconcile_assets import Asset
 from thunes_cli.trading.reconcile_look import Look
-
-_WORDS = {
-    FillSource.ADOPTED: "ADOPTED",
-    FillSource.MANUAL: "MANUAL_RECONCILIATION",
-    FillSource.RESET: "EXCHANGE_RESET",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """Who says it and why; ``facts`` go to the trail."""
-
-    actor: str
-    reason: str
-    facts: Mapping[str, str | int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +128,9 @@ def adopt(
     """
     connection, base = change.connection, rules.base
     asset = asset_of(look, base)
+    amount = Amount(quantity, price)
     present = positions.position_of_symbol(connection, rules.symbol)
-    if present is not None and _said_already(change, present, quantity=quantity, price=price, who=who):
+    if present is not None and said_already(change, present, amount, who):
         return present, False
     _require_settled(look, base)
     _require_unmoved(change, look, base)
@@ -155,11 +141,7 @@ def adopt(
             hint=f"thunes balance {base}",
         )
     epoch = read_identity(connection).exchange_epoch
-    order = _word(
-        change, FillSource.ADOPTED, rules, position=present, quantity=quantity, price=price, plan=plan, who=who
-    )
-    position_id = present.id if present else positions.open_position(connection, order, entry_time=change.at)
-    position = _fold_in(change, FillSource.ADOPTED, order, position_id, quantity=quantity, price=price)
+    order, position = adopt_coins(change, rules, amount, present=present, plan=plan, who=who)
     from_baseline = quantity - min(quantity, max(asset.difference, ZERO))
     if from_baseline:
         insert_flow(
@@ -230,10 +212,7 @@ def release(
             " missing there",
             hint=f"sell what is there: thunes positions close {position.symbol}",
         )
-    order = _word(
-        change, FillSource.MANUAL, position, position=position, quantity=wanted, price=price, plan=None, who=who
-    )
-    after = _fold_in(change, FillSource.MANUAL, order, position.id, quantity=wanted, price=price)
+    order, after = take_coins(change, FillSource.MANUAL, position, Amount(wanted, price), who=who)
     change.record(
         Event.POSITION_RELEASED,
         symbol=position.symbol,
@@ -249,89 +228,6 @@ def release(
     after = close_if_sold(change, after, rules=rules, price=price or position.entry_price)
     kill_switch.trip_if_due(change, max_daily_loss=max_daily_loss)
     return after
-
-
-def release_wiped(change: Change, position: Position, who: Judgement) -> None:
-    """A wiped exchange has the coins no more: the position ends at cost, outside the result."""
-    word = FillSource.RESET
-    order = _word(change, word, position, position=position, quantity=position.quantity, price=ZERO, plan=None, who=who)
-    after = _fold_in(change, word, order, position.id, quantity=position.quantity, price=ZERO)
-    change.record(
-        Event.POSITION_RELEASED,
-        symbol=position.symbol,
-        position=position.id,
-        client_order_id=order.client_order_id,
-        quantity=position.quantity,
-        cost=position.cost,
-        pnl=after.realized,
-        reason="the exchange was wiped",
-        actor=who.actor,
-    )
-
-
-# -- the rows ----------------------------------------------------------------------------------------------------
-
-
-def _word(
-    change: Change,
-    source: FillSource,
-    market: SymbolRules | Position,
-    *,
-    position: Position | None,
-    quantity: Decimal,
-    price: Decimal,
-    plan: TradingPlan | None,
-    who: Judgement,
-) -> Order:
-    connection = change.connection
-    assert position is not None or plan is not None
-    return orders.insert_word(
-        connection,
-        orders.NewOrder(
-            client_order_id=take_word_id(connection, _WORDS[source]),
-            exchange_epoch=position.exchange_epoch if position else read_identity(connection).exchange_epoch,
-            symbol=market.symbol,
-            base=market.base,
-            quote=market.quote,
-            side=Side.BUY if source is FillSource.ADOPTED else Side.SELL,
-            strategy=position.strategy if position else plan.strategy,  # type: ignore[union-attr]  # asserted above
-            stop_loss_pct=position.stop_loss_pct if position else plan.stop_loss_pct,  # type: ignore[union-attr]  # as above
-            position_id=position.id if position else None,
-            reason=who.reason,
-        ),
-        quantity=quantity,
-        value=EXACT.multiply(quantity, price),
-        at=change.at,
-    )
-
-
-def _fold_in(
-    change: Change, source: FillSource, order: Order, position_id: int, *, quantity: Decimal, price: Decimal
-) -> Position:
-    connection = change.connection
-    orders.set_position(connection, order.id, position_id)
-    fills.insert_word(
-        connection,
-        order,
-        position_id=position_id,
-        source=source,
-        quantity=quantity,
-        price=price,
-        quote_quantity=EXACT.multiply(quantity, price),
-        at=change.at,
-    )
-    return refold(change, position_id)
-
-
-def _said_already(change: Change, position: Position, *, quantity: Decimal, price: Decimal, who: Judgement) -> bool:
-    said = orders.list_orders(change.connection, position_id=position.id)
-    names = {order.id: order for order in said if order.reason == who.reason}
-    return any(
-        fill.source is FillSource.ADOPTED
-        and fill.order_id in names
-        and (fill.quantity, fill.price) == (quantity, price)
-        for fill in fills.fills_of_position(change.connection, position.id)
-    )
 
 
 # -- what must hold ----------------------------------------------------------------------------------------------

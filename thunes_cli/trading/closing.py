@@ -19,8 +19,8 @@ from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger import orders, positions
 from thunes_cli.model import ExitReason, Order, OrderState, Position, PositionStatus
 from thunes_cli.risk.wire import wire_refusal
-from thunes_cli.trading.adopting import Judgement
 from thunes_cli.trading.exiting import Exits
+from thunes_cli.trading.operator_word import Judgement
 from thunes_cli.trading.resolution import Resolver
 
 _PAUSE_S = 0.2

@@ -16,9 +16,9 @@ from thunes_cli.ledger.identity import read_identity
 from thunes_cli.ledger.orders import last_exchange_ids
 from thunes_cli.ledger.positions import open_positions
 from thunes_cli.ledger.reconcile import last_run
-from thunes_cli.trading.adopting import Judgement
 from thunes_cli.trading.fee_values import correct_fee_values
 from thunes_cli.trading.findings import Kind
+from thunes_cli.trading.operator_word import Judgement
 from thunes_cli.trading.plan import TradingPlan
 from thunes_cli.trading.reconcile_accept import accept_everything
 from thunes_cli.trading.reconcile_apply import Applied, Settling

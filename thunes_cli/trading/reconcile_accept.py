@@ -13,8 +13,9 @@ from thunes_cli.ledger.external import accept_external
 from thunes_cli.ledger.identity import read_identity
 from thunes_cli.model import plain
 from thunes_cli.risk.freezing import unfreeze_symbol
-from thunes_cli.trading.adopting import Judgement, accept_difference, release, require_position
+from thunes_cli.trading.adopting import accept_difference, release, require_position
 from thunes_cli.trading.findings import FOREIGN, Finding, Kind
+from thunes_cli.trading.operator_word import Judgement
 from thunes_cli.trading.reconcile_apply import Applied
 from thunes_cli.trading.reconcile_assets import selling_price
 from thunes_cli.trading.reconcile_look import Look
