@@ -22,7 +22,7 @@ from thunes_cli.audit.journal import Journal
 from thunes_cli.cli.app import run
 from thunes_cli.cli.streams import Streams
 from thunes_cli.clock import Anchor, Clock, to_ms, to_text
-from thunes_cli.ledger import daemon, decisions, known, orders, positions
+from thunes_cli.ledger import daemon, decisions, known, order_numbers, orders, positions
 from thunes_cli.ledger.alerts import Severity, raise_alert
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.fills import FeeValue
@@ -137,7 +137,7 @@ class BotHome:
         """An order that is written down: a BUY for quote, a SELL of base."""
         base, quote = symbol[:-4], symbol[-4:]
         with self.journal.change() as change:
-            attempt = None if position_id is None else orders.last_attempt(change.connection, position_id) + 1
+            attempt = None if position_id is None else order_numbers.last_attempt(change.connection, position_id) + 1
             wanted = (
                 None if position_id is None else positions.read_position(change.connection, position_id).exit_wanted
             )

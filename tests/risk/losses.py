@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import to_ms
-from thunes_cli.ledger import orders
+from thunes_cli.ledger import order_numbers, orders
 from thunes_cli.ledger.identity import read_identity, take_client_order_id
 from thunes_cli.model import Order, OrderReport, OrderState, Side, Trade
 from thunes_cli.process import this_process
@@ -84,7 +84,7 @@ class Losses:
                     requested_base=Decimal(1) if side is Side.SELL else None,
                     requested_quote=ENTRY if side is Side.BUY else None,
                     position_id=position_id,
-                    attempt=None if position_id is None else orders.last_attempt(connection, position_id) + 1,
+                    attempt=None if position_id is None else order_numbers.last_attempt(connection, position_id) + 1,
                 ),
                 at=change.at,
                 owner=this_process(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -104,38 +104,15 @@ def insert_intent(connection: sqlite3.Connection, order: NewOrder, *, at: dateti
     Raises:
         sqlite3.IntegrityError: the symbol has a live order, or the signal or attempt already has one.
     """
-    values = {
-        "client_order_id": order.client_order_id,
-        "exchange_epoch": order.exchange_epoch,
-        "symbol": order.symbol,
-        "base": order.base,
-        "quote": order.quote,
-        "side": order.side,
-        "state": OrderState.INTENT,
-        "strategy": order.strategy,
-        "stop_loss_pct": plain(order.stop_loss_pct),
-        "requested_base": None if order.requested_base is None else plain(order.requested_base),
-        "requested_quote": None if order.requested_quote is None else plain(order.requested_quote),
-        "signal_id": order.signal_id,
-        "position_id": order.position_id,
-        "attempt": order.attempt,
-        "reason": order.reason,
-        "created_at": to_text(at),
-        "updated_at": to_text(at),
-        "owner_pid": owner.pid,
-        "owner_boot": owner.boot_id,
-        "owner_started": owner.started,
-    }
-    return _insert(connection, values)
-
-
-def _insert(connection: sqlite3.Connection, values: Mapping[str, object]) -> Order:
-    columns = ", ".join(values)
-    row = connection.execute(
-        f"INSERT INTO orders ({columns}) VALUES ({', '.join('?' * len(values))}) RETURNING *",  # noqa: S608 - constant names
-        tuple(values.values()),
-    ).fetchone()
-    return _order(row)
+    return _insert(
+        connection,
+        order,
+        at=at,
+        state=OrderState.INTENT,
+        owner_pid=owner.pid,
+        owner_boot=owner.boot_id,
+        owner_started=owner.started,
+    )
 
 
 def insert_found(
@@ -152,59 +129,42 @@ def insert_found(
     Raises:
         sqlite3.IntegrityError: the symbol has a live order now, or the id is known.
     """
-    values = {
-        "client_order_id": order.client_order_id,
-        "exchange_epoch": order.exchange_epoch,
-        "exchange_order_id": exchange_order_id,
-        "symbol": order.symbol,
-        "base": order.base,
-        "quote": order.quote,
-        "side": order.side,
-        "state": OrderState.SENT,
-        "strategy": order.strategy,
-        "stop_loss_pct": plain(order.stop_loss_pct),
-        "requested_base": None if order.requested_base is None else plain(order.requested_base),
-        "requested_quote": None if order.requested_quote is None else plain(order.requested_quote),
-        "position_id": order.position_id,
-        "attempt": order.attempt,
-        "reason": order.reason,
-        "created_at": to_text(placed_at),
-        "updated_at": to_text(at),
-        "sent_timestamp_ms": to_ms(placed_at),
-        "recv_window_ms": recv_window_ms,
-    }
-    return _insert(connection, values)
+    return _insert(
+        connection,
+        order,
+        at=at,
+        state=OrderState.SENT,
+        exchange_order_id=exchange_order_id,
+        created_at=to_text(placed_at),
+        sent_timestamp_ms=to_ms(placed_at),
+        recv_window_ms=recv_window_ms,
+    )
 
 
 def insert_word(
-    connection: sqlite3.Connection,
-    order: NewOrder,
-    *,
-    quantity: Decimal,
-    value: Decimal,
-    at: datetime,
+    connection: sqlite3.Connection, order: NewOrder, *, quantity: Decimal, value: Decimal, at: datetime
 ) -> Order:
     """Write down coins that moved by the operator's word, as an order that is done; it was never sent."""
-    values = {
-        "client_order_id": order.client_order_id,
-        "exchange_epoch": order.exchange_epoch,
-        "symbol": order.symbol,
-        "base": order.base,
-        "quote": order.quote,
-        "side": order.side,
-        "type": "WORD",
-        "state": OrderState.FILLED,
-        "strategy": order.strategy,
-        "stop_loss_pct": plain(order.stop_loss_pct),
-        "requested_base": plain(quantity),
-        "executed_qty": plain(quantity),
-        "executed_quote": plain(value),
-        "position_id": order.position_id,
-        "reason": order.reason,
-        "created_at": to_text(at),
-        "updated_at": to_text(at),
-    }
-    return _insert(connection, values)
+    return _insert(
+        connection,
+        order,
+        at=at,
+        state=OrderState.FILLED,
+        type="WORD",
+        requested_base=plain(quantity),
+        executed_qty=plain(quantity),
+        executed_quote=plain(value),
+    )
+
+
+def _insert(connection: sqlite3.Connection, order: NewOrder, *, at: datetime, **columns: str | int | None) -> Order:
+    asked = {name: plain(value) if isinstance(value, Decimal) else value for name, value in order._asdict().items()}
+    values = asked | {"created_at": to_text(at), "updated_at": to_text(at)} | columns
+    row = connection.execute(
+        f"INSERT INTO orders ({', '.join(values)}) VALUES ({', '.join('?' * len(values))}) RETURNING *",  # noqa: S608 - constant names
+        tuple(values.values()),
+    ).fetchone()
+    return _order(row)
 
 
 def move_to_epoch(connection: sqlite3.Connection, order_id: int, *, exchange_epoch: int) -> None:
@@ -261,21 +221,6 @@ def order_of_signal(connection: sqlite3.Connection, signal_id: SignalId) -> Orde
     return None if row is None else _order(row)
 
 
-def exchange_numbers(connection: sqlite3.Connection, *, exchange_epoch: int) -> frozenset[tuple[str, int]]:
-    """Symbol and exchange's number of every order that has one."""
-    rows = connection.execute(
-        "SELECT symbol, exchange_order_id FROM orders WHERE exchange_epoch = ? AND exchange_order_id IS NOT NULL",
-        (exchange_epoch,),
-    )
-    return frozenset((row[0], row[1]) for row in rows)
-
-
-def symbols_ordered(connection: sqlite3.Connection) -> dict[str, tuple[str, str]]:
-    """Base and quote of every symbol that was ever ordered."""
-    rows = connection.execute("SELECT symbol, max(base) AS base, max(quote) AS quote FROM orders GROUP BY symbol")
-    return {row["symbol"]: (row["base"], row["quote"]) for row in rows}
-
-
 def live_order(connection: sqlite3.Connection, symbol: str) -> Order | None:
     """The one order of a symbol that the exchange may still be working on."""
     row = connection.execute(
@@ -308,32 +253,6 @@ def count_unresolved(connection: sqlite3.Connection) -> int:
     return int(row[0])
 
 
-def last_exchange_ids(connection: sqlite3.Connection, *, exchange_epoch: int) -> dict[str, int]:
-    """By symbol, the youngest of our orders by the exchange's own number."""
-    rows = connection.execute(
-        "SELECT symbol, max(exchange_order_id) AS last FROM orders WHERE exchange_epoch = ? GROUP BY symbol",
-        (exchange_epoch,),
-    ).fetchall()
-    return {row["symbol"]: row["last"] for row in rows if row["last"] is not None}
-
-
-def last_attempt(connection: sqlite3.Connection, position_id: int) -> int:
-    """Number of the last exit attempt of a position; 0 before the first."""
-    row = connection.execute(
-        "SELECT max(attempt) FROM orders WHERE position_id = ? AND attempt IS NOT NULL", (position_id,)
-    ).fetchone()
-    return int(row[0] or 0)
-
-
-def last_refusal(connection: sqlite3.Connection, position_id: int) -> int | None:
-    """The exchange's code for refusing the last exit attempt of a position; None when it did not, or there is none."""
-    row = connection.execute(
-        "SELECT error_code FROM orders WHERE position_id = ? AND attempt IS NOT NULL ORDER BY attempt DESC LIMIT 1",
-        (position_id,),
-    ).fetchone()
-    return None if row is None or row[0] is None else int(row[0])
-
-
 def note_absence(
     connection: sqlite3.Connection, order_id: int, *, absences: int, mono: float, boot: str, next_try_wall: datetime
 ) -> None:
@@ -363,3 +282,9 @@ def list_orders(
         {"state": state, "since": to_text(since) if since else None, "position": position_id},
     ).fetchall()
     return [_order(row) for row in rows]
+
+
+def symbols_ordered(connection: sqlite3.Connection) -> dict[str, tuple[str, str]]:
+    """Base and quote of every symbol that was ever ordered."""
+    rows = connection.execute("SELECT symbol, max(base) AS base, max(quote) AS quote FROM orders GROUP BY symbol")
+    return {row["symbol"]: (row["base"], row["quote"]) for row in rows}

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from thunes_cli.clock import from_text, utc_midnight
-from thunes_cli.ledger import bans, breakers, controls, fills, known, orders, outbox, positions
+from thunes_cli.ledger import bans, breakers, controls, fills, known, order_numbers, orders, outbox, positions
 from thunes_cli.ledger.backups import BackupRow, newest_backup
 from thunes_cli.ledger.daemon import DaemonRow, JobRow, last_runs, read_daemon
 from thunes_cli.model import Position
@@ -99,7 +99,7 @@ def read_health(connection: sqlite3.Connection, *, now: datetime, wall: datetime
 def _hard_exits(connection: sqlite3.Connection, held: tuple[Position, ...]) -> tuple[HardExit, ...]:
     alerted = {row["key"] for row in connection.execute("SELECT key FROM alert_conditions WHERE kind = 'exit_blocked'")}
     return tuple(
-        HardExit(position, orders.last_attempt(connection, position.id), position.symbol in alerted)
+        HardExit(position, order_numbers.last_attempt(connection, position.id), position.symbol in alerted)
         for position in held
         if position.exit_wanted is not None and position.exit_problem
     )

@@ -13,7 +13,7 @@ from thunes_cli.exchange.classify import ORDER_REJECTED
 from thunes_cli.exchange.failures import ExchangeFailure
 from thunes_cli.exchange.filters import MarketFacts, SymbolRules, shape_market_sell
 from thunes_cli.exchange.protocol import Exchange
-from thunes_cli.ledger import controls, orders, positions
+from thunes_cli.ledger import controls, order_numbers, orders, positions
 from thunes_cli.ledger.identity import take_client_order_id
 from thunes_cli.model import ZERO, ExitReason, Order, OrderState, Position, PositionStatus, Side, plain
 from thunes_cli.process import this_process
@@ -69,7 +69,7 @@ class Exits:
             if not _due(connection, position, clock.wall()) or wire_refusal(connection, clock) is not None:
                 return None
             wiped = _wiped(connection, position)
-            refused = orders.last_refusal(connection, position.id) == ORDER_REJECTED
+            refused = order_numbers.last_refusal(connection, position.id) == ORDER_REJECTED
         if wiped is not None:
             self._hold_back(position, wiped)
             return None
@@ -118,7 +118,7 @@ class Exits:
                 fresh = positions.read_position(connection, position.id)
                 if fresh.status is not PositionStatus.OPEN or fresh.quantity != position.quantity:
                     return None
-                attempt = orders.last_attempt(connection, position.id) + 1
+                attempt = order_numbers.last_attempt(connection, position.id) + 1
                 order = orders.insert_intent(
                     connection,
                     orders.NewOrder(
@@ -166,7 +166,7 @@ class Exits:
     def _hold_back(self, position: Position, why: str) -> None:
         """No attempt now: it could not be executed."""
         with self._journal.change() as change:
-            failed = orders.last_attempt(change.connection, position.id) + 1
+            failed = order_numbers.last_attempt(change.connection, position.id) + 1
             delay_exit(change, position.id, failed=max(failed, BLOCKED_AFTER), why=why)
 
     def _unsellable(self, position: Position, rules: SymbolRules, facts: MarketFacts, *, why: str) -> None:

@@ -13,7 +13,7 @@ from thunes_cli.audit.journal import Journal
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger.cursors import read_cursors
 from thunes_cli.ledger.identity import read_identity
-from thunes_cli.ledger.orders import last_exchange_ids
+from thunes_cli.ledger.order_numbers import last_exchange_ids
 from thunes_cli.ledger.positions import open_positions
 from thunes_cli.ledger.reconcile import last_run
 from thunes_cli.trading.fee_values import correct_fee_values

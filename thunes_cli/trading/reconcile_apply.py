@@ -13,7 +13,7 @@ from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change, Journal
 from thunes_cli.exchange.filters import SymbolRules
 from thunes_cli.exchange.protocol import Exchange
-from thunes_cli.ledger import fills, orders, positions
+from thunes_cli.ledger import fills, order_numbers, orders, positions
 from thunes_cli.ledger.identity import read_identity
 from thunes_cli.model import ZERO, Order, OrderReport, Side, Trade, plain
 from thunes_cli.risk import kill_switch
@@ -180,7 +180,7 @@ def insert_lost_order(change: Change, report: OrderReport, *, rules: SymbolRules
             requested_quote=report.orig_quote_qty if by_quote else None,
             requested_base=None if by_quote else report.orig_qty,
             position_id=position.id if position else None,
-            attempt=orders.last_attempt(connection, position.id) + 1 if position else None,
+            attempt=order_numbers.last_attempt(connection, position.id) + 1 if position else None,
         ),
         exchange_order_id=report.order_id,
         placed_at=report.time,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from thunes_cli.clock import Clock
-from thunes_cli.ledger import fills, orders, positions, view_marks
+from thunes_cli.ledger import fills, order_numbers, orders, positions, view_marks
 from thunes_cli.ledger.baseline import baseline_taken, read_not_ours
 from thunes_cli.ledger.cursors import Cursor, read_cursors
 from thunes_cli.ledger.external import ExternalOrder, read_external
@@ -88,7 +88,7 @@ def read_before(connection: sqlite3.Connection) -> Before:
     epoch = identity.exchange_epoch
     cursors = read_cursors(connection, exchange_epoch=epoch)
     external = tuple(read_external(connection, exchange_epoch=epoch))
-    ours = orders.exchange_numbers(connection, exchange_epoch=epoch)
+    ours = order_numbers.exchange_numbers(connection, exchange_epoch=epoch)
     return Before(
         identity=identity,
         baseline_at=baseline_taken(connection, exchange_epoch=epoch),
