@@ -21,7 +21,7 @@ from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import Anchor, Clock
 from thunes_cli.daemon.worker import Worker
 from thunes_cli.exchange.filters import SymbolRules
-from thunes_cli.exchange.lifeline import Patience
+from thunes_cli.exchange.line import Patience
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.schema import create_ledger

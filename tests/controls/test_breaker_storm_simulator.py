@@ -26,7 +26,7 @@ from thunes_cli.config.credentials import Credentials
 from thunes_cli.config.endpoints import Endpoints
 from thunes_cli.config.secrets import Secret
 from thunes_cli.exchange.failures import BreakerOpen, ExchangeDown, ExchangeFailure, Rejected
-from thunes_cli.exchange.guarded import GuardedBinance, open_binance
+from thunes_cli.exchange.guarded_binance import GuardedBinance, open_binance
 from thunes_cli.ledger.breakers import BreakerLimits
 from thunes_cli.ledger.connection import Ledger
 

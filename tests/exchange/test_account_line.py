@@ -18,7 +18,7 @@ from thunes_cli.config.credentials import Credentials
 from thunes_cli.config.secrets import Secret
 from thunes_cli.errors import ConfigError
 from thunes_cli.exchange.account_line import AccountLine, execution
-from thunes_cli.exchange.lifeline import Heard
+from thunes_cli.exchange.line import Heard
 from thunes_cli.exchange.replies import MalformedReply
 from thunes_cli.exchange.signing import signed
 from thunes_cli.exchange.socket import SocketLost

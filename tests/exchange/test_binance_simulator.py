@@ -18,7 +18,7 @@ from thunes_cli.config.secrets import Secret
 from thunes_cli.exchange.clock_sync import exchange_rate_of_clock, skew_of, take_reading
 from thunes_cli.exchange.failures import AuthFailed, Rejected, TimestampRejected
 from thunes_cli.exchange.filters import MarketFacts, shape_market_sell
-from thunes_cli.exchange.guarded import GuardedBinance, open_binance
+from thunes_cli.exchange.guarded_binance import GuardedBinance, open_binance
 from thunes_cli.ledger.breakers import BreakerLimits
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.schema import create_ledger

@@ -424,7 +424,7 @@ def test_signatures_stay_out_of_debug_logs(
 def test_python_binance_is_imported_late_and_without_its_package_init() -> None:
     """Importing our side costs nothing; connecting leaves out the library's asynchronous half."""
     program = (
-        "import sys; import thunes_cli.exchange.guarded\n"
+        "import sys; import thunes_cli.exchange.guarded_binance\n"
         "heavy = {'binance', 'requests', 'pybreaker', 'pydantic', 'aiohttp', 'asyncio'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         "import thunes_cli.exchange.binance_client\n"

@@ -24,7 +24,7 @@ from thunes_cli.exchange.failures import (
     Rejected,
     TimestampRejected,
 )
-from thunes_cli.exchange.guarded import GuardedBinance, open_binance
+from thunes_cli.exchange.guarded_binance import GuardedBinance, open_binance
 from thunes_cli.ledger.bans import read_ban, read_usage
 from thunes_cli.ledger.breakers import BreakerLimits, breaker_status
 from thunes_cli.ledger.identity import read_identity

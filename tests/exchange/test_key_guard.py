@@ -12,7 +12,7 @@ from thunes_cli.audit.journal import Journal
 from thunes_cli.config.credentials import Credentials
 from thunes_cli.config.endpoints import Endpoints
 from thunes_cli.exchange.failures import AuthFailed
-from thunes_cli.exchange.guarded import GuardedBinance, open_binance
+from thunes_cli.exchange.guarded_binance import GuardedBinance, open_binance
 from thunes_cli.ledger.breakers import BreakerLimits
 from thunes_cli.ledger.controls import KEY_REJECTED, key_is_rejected
 

@@ -18,7 +18,8 @@ from websockets.sync.server import ServerConnection
 
 from thunes_cli.exchange import lifeline
 from thunes_cli.exchange.kline_line import KlineLine, Update
-from thunes_cli.exchange.lifeline import Change, Lifeline, Patience
+from thunes_cli.exchange.lifeline import Lifeline
+from thunes_cli.exchange.line import Change, Patience
 
 QUICK = Patience(
     stale_s=1.0, max_reconnects=5, first_s=1.0, ping_s=0.3, pong_s=0.4, settle_s=0.3, retry_s=0.5, connect_s=2.0

@@ -21,7 +21,7 @@ from thunes_cli.config.secrets import Secret
 from thunes_cli.exchange import lifeline
 from thunes_cli.exchange.binance import connect
 from thunes_cli.exchange.failures import ExchangeFailure
-from thunes_cli.exchange.lifeline import Change, Patience
+from thunes_cli.exchange.line import Change, Patience
 from thunes_cli.market.feed import RestFeed
 from thunes_cli.market.stream_feed import StreamFeed
 from thunes_cli.model import Candle

@@ -18,7 +18,7 @@ from websockets.sync.server import ServerConnection
 from thunes_cli.clock import Anchor, Clock, to_ms, utc_now
 from thunes_cli.exchange import lifeline
 from thunes_cli.exchange.failures import ExchangeDown
-from thunes_cli.exchange.lifeline import Patience
+from thunes_cli.exchange.line import Patience
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.market import stream_feed
 from thunes_cli.market.feed import RestFeed

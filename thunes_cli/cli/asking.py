@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from thunes_cli.audit.journal import Journal
     from thunes_cli.config.credentials import Credentials
     from thunes_cli.config.settings import Settings
-    from thunes_cli.exchange.guarded import GuardedBinance
+    from thunes_cli.exchange.guarded_binance import GuardedBinance
     from thunes_cli.ledger.identity import Identity
 
 
@@ -42,7 +42,7 @@ def asking(call: Call, identity: Identity) -> Iterator[Asked]:
     from thunes_cli.config.home import LEDGER, TRAIL
     from thunes_cli.daemon.assembly import HomeSettings
     from thunes_cli.exchange.clock_sync import read_anchor
-    from thunes_cli.exchange.guarded import open_binance
+    from thunes_cli.exchange.guarded_binance import open_binance
     from thunes_cli.ledger.breakers import BreakerLimits
     from thunes_cli.ledger.connection import Ledger
 

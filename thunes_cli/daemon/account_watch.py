@@ -16,7 +16,8 @@ from thunes_cli.daemon.worker import Worker
 from thunes_cli.errors import Unavailable
 from thunes_cli.exchange.account_line import Event
 from thunes_cli.exchange.failures import ExchangeFailure
-from thunes_cli.exchange.lifeline import Change, Lifeline, LineState, Patience
+from thunes_cli.exchange.lifeline import Lifeline
+from thunes_cli.exchange.line import Change, LineState, Patience
 
 _log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from thunes_cli.config.credentials import EMBEDDED
 from thunes_cli.daemon.key_change import KeyChange
 from thunes_cli.errors import ConfigError, OtherEnvironment
 from thunes_cli.exchange.account_line import AccountLine
-from thunes_cli.exchange.guarded import GuardedBinance, open_binance
+from thunes_cli.exchange.guarded_binance import GuardedBinance, open_binance
 from thunes_cli.ledger import orders, positions
 from thunes_cli.ledger.breakers import BreakerLimits
 from thunes_cli.ledger.connection import open_for_reading

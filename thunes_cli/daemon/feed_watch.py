@@ -9,7 +9,7 @@ from thunes_cli.alerts.telling import tell_prices_back, tell_prices_lost, tell_s
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
 from thunes_cli.daemon.records import FEED_DOWN, record_feed
-from thunes_cli.exchange.lifeline import Change as Became
+from thunes_cli.exchange.line import Change as Became
 from thunes_cli.market.stream_feed import Notice, StreamFeed
 
 _log = logging.getLogger(__name__)

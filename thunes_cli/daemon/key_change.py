@@ -18,7 +18,7 @@ from thunes_cli.audit.journal import Change, Journal
 from thunes_cli.config.credentials import credentials
 from thunes_cli.errors import KeyMayWithdraw, OtherAccount, ThunesError
 from thunes_cli.exchange.failures import AuthFailed, ExchangeFailure
-from thunes_cli.exchange.guarded import GuardedBinance
+from thunes_cli.exchange.guarded_binance import GuardedBinance
 from thunes_cli.exchange.key_book import key_facts, settle
 from thunes_cli.exchange.key_guard import RETRY_S
 from thunes_cli.exchange.key_rules import MAY_WITHDRAW, findings

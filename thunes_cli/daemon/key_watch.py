@@ -8,7 +8,7 @@ from collections.abc import Callable
 from thunes_cli.alerts.telling import tell_key_due, tell_key_rotated, tell_key_trouble, tell_key_well
 from thunes_cli.audit.journal import Change, Journal
 from thunes_cli.config.credentials import Credentials
-from thunes_cli.exchange.guarded import GuardedBinance
+from thunes_cli.exchange.guarded_binance import GuardedBinance
 from thunes_cli.exchange.key_book import key_facts
 from thunes_cli.exchange.key_rules import Finding, Weight, due, findings
 from thunes_cli.ledger import api_keys

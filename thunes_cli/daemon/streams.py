@@ -18,7 +18,7 @@ from thunes_cli.daemon.periodic import Periodic
 from thunes_cli.daemon.records import redactor_of
 from thunes_cli.daemon.schedule import Every
 from thunes_cli.daemon.worker import Worker
-from thunes_cli.exchange.lifeline import Patience
+from thunes_cli.exchange.line import Patience
 from thunes_cli.market.feed import Price
 
 _log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from thunes_cli.clock import Clock, to_ms
 from thunes_cli.config.credentials import Credentials
 from thunes_cli.errors import ConfigError
 from thunes_cli.exchange import replies
-from thunes_cli.exchange.lifeline import Heard, Session
+from thunes_cli.exchange.line import Heard, Session
 from thunes_cli.exchange.signing import signed
 from thunes_cli.exchange.socket import SocketLost
 from thunes_cli.model import OrderReport

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from thunes_cli.clock import from_ms
 from thunes_cli.exchange import replies
-from thunes_cli.exchange.lifeline import Heard, Session
+from thunes_cli.exchange.line import Heard, Session
 from thunes_cli.model import Candle
 
 _log = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from thunes_cli.clock import Clock
 from thunes_cli.exchange.failures import ExchangeFailure
 from thunes_cli.exchange.kline_line import KlineLine, Update
-from thunes_cli.exchange.lifeline import Change, Lifeline, LineState, Patience
+from thunes_cli.exchange.lifeline import Lifeline
+from thunes_cli.exchange.line import Change, LineState, Patience
 from thunes_cli.market.candles import Gap
 from thunes_cli.market.feed import Price, RestFeed
 from thunes_cli.market.intake import Intake, Tick

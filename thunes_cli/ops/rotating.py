@@ -20,7 +20,7 @@ from thunes_cli.config.settings import Settings
 from thunes_cli.config.source import Changes, Source, SourceFixed, Undo
 from thunes_cli.errors import AuthError, KeyMayWithdraw, Locked, OtherAccount, ThunesError, Unavailable
 from thunes_cli.exchange.failures import AuthFailed, Rejected
-from thunes_cli.exchange.guarded import GuardedBinance
+from thunes_cli.exchange.guarded_binance import GuardedBinance
 from thunes_cli.exchange.key_book import complete, key_facts, roll_back, settle
 from thunes_cli.exchange.key_rules import MAY_WITHDRAW, Weight, findings
 from thunes_cli.ledger import api_keys
