@@ -14,8 +14,8 @@ _WIDTH = 30
 _MIB = 1024 * 1024
 
 
-class ByteProgress:
-    """Shows bytes done of bytes in all, as :meth:`show` is told."""
+class _Bar:
+    """A line that is written over and over, and wiped at the end; nothing where nobody looks on."""
 
     def __init__(self, streams: Streams, label: str) -> None:
         self._stderr = streams.stderr if streams.stderr_is_tty else None
@@ -34,21 +34,44 @@ class ByteProgress:
             self._stderr.write("\r")
             self._stderr.flush()
 
-    def show(self, done: int, total: int) -> None:
-        """Say how far it is; most calls write nothing."""
-        if self._stderr is None:
-            return
+    def _elapsed_s(self) -> float | None:
+        """How long the work has taken, when the line is to be written anew; None: not now."""
         now = time.monotonic()
-        if now - self._began < _SILENT_S or now - self._shown < _EVERY_S:
-            return
+        if self._stderr is None or now - self._began < _SILENT_S or now - self._shown < _EVERY_S:
+            return None
         self._shown = now
-        share = min(1.0, done / total) if total else 1.0
-        bar = "#" * round(share * _WIDTH)
-        rate = done / _MIB / (now - self._began)
-        self._write(f"{self._label} [{bar:.<{_WIDTH}}] {share:4.0%} {rate:.0f} MiB/s")
+        return now - self._began
+
+    def _draw(self, share: float, words: str) -> None:
+        self._write(f"{self._label} [{'#' * round(share * _WIDTH):.<{_WIDTH}}] {share:4.0%} {words}")
 
     def _write(self, line: str) -> None:
         assert self._stderr is not None
         self._stderr.write("\r" + line.ljust(self._width))
         self._stderr.flush()
         self._width = len(line)
+
+
+class ByteProgress(_Bar):
+    """Shows bytes done of bytes in all, as :meth:`show` is told."""
+
+    def show(self, done: int, total: int) -> None:
+        """Say how far it is; most calls write nothing."""
+        elapsed = self._elapsed_s()
+        if elapsed is not None:
+            self._draw(min(1.0, done / total) if total else 1.0, f"{done / _MIB / elapsed:.0f} MiB/s")
+
+
+class RowProgress(_Bar):
+    """Counts rows as they come; ``expected`` is what the ledger knows of, the exchange may list more."""
+
+    def __init__(self, streams: Streams, label: str, *, expected: int) -> None:
+        super().__init__(streams, label)
+        self._expected = max(expected, 1)
+        self._done = 0
+
+    def add(self, rows: int) -> None:
+        """So many rows more."""
+        self._done += rows
+        if self._elapsed_s() is not None:
+            self._draw(self._done / max(self._expected, self._done), f"{self._done} rows")

@@ -137,7 +137,7 @@ def _compare(
 
 def look_with_progress(call: Call, desk: Desk, scope: Scope) -> Look:
     """Compare, with a bar for whoever waits."""
-    from thunes_cli.cli.row_progress import RowProgress
+    from thunes_cli.cli.progress import RowProgress
     from thunes_cli.ledger.view_orders import count_rows
 
     with desk.journal.read() as connection:

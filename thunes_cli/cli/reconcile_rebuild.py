@@ -45,7 +45,7 @@ def rebuild_ledger(
 
 
 def _survey(call: Call, desk: Desk, symbol: str | None) -> Survey:
-    from thunes_cli.cli.row_progress import RowProgress
+    from thunes_cli.cli.progress import RowProgress
     from thunes_cli.trading.rebuild_survey import survey
 
     symbols = sorted({*desk.room.plan.symbols, *((symbol.upper(),) if symbol else ())})
@@ -64,7 +64,7 @@ def _steps(found: Survey, traces: Traces) -> list[str]:
 
 
 def _rebuild(call: Call, desk: Desk, found: Survey, traces: Traces) -> Result:
-    from thunes_cli.cli.row_progress import RowProgress
+    from thunes_cli.cli.progress import RowProgress
     from thunes_cli.trading.rebuild import rebuild
     from thunes_cli.trading.reconcile_look import Scope
 

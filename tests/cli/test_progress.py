@@ -7,7 +7,7 @@ import io
 import pytest
 from freezegun import freeze_time
 
-from thunes_cli.cli.row_progress import RowProgress
+from thunes_cli.cli.progress import RowProgress
 from thunes_cli.cli.streams import Streams
 
 
