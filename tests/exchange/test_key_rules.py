@@ -50,6 +50,25 @@ def test_the_worst_comes_first() -> None:
 
 
 @pytest.mark.parametrize(
+    ("missing", "rule", "weight"),
+    [
+        ("enableReading", "may_not_read", Weight.VIOLATION),
+        ("enableSpotAndMarginTrading", "may_not_trade", Weight.VIOLATION),
+        ("enableWithdrawals", "withdrawals_unknown", Weight.WARNING),
+    ],
+)
+def test_a_right_that_the_exchange_does_not_name_is_not_known(missing: str, rule: str, weight: Weight) -> None:
+    """It names every right there is: what must be on is not taken for granted."""
+    permissions = {name: value for name, value in GOOD.items() if name != missing}
+
+    (found,) = findings(KeyRestrictions(permissions), kind="Ed25519", now=NOW)
+
+    assert (found.rule, found.weight) == (rule, weight)
+    assert "does not say" in found.what
+    assert missing in found.advice
+
+
+@pytest.mark.parametrize(
     ("environment", "days", "near", "overdue"),
     [
         (Environment.TESTNET, 86, False, False),
@@ -64,7 +83,7 @@ def test_the_worst_comes_first() -> None:
 def test_how_old_it_may_become(environment: Environment, days: int, *, near: bool, overdue: bool) -> None:
     """90 days, on live 30; near from three days before."""
     made = NOW - timedelta(days=days)
-    key = KeyRow("f" * 12, None, "HMAC", "environment", made, "exchange", made, None, None, None, None)
+    key = KeyRow("f" * 12, None, "HMAC", "environment", made, "exchange", made, None, None, None, None, None, None)
 
     when = due(key, environment, now=NOW)
 

@@ -30,25 +30,29 @@ class Asked:
 
 @contextmanager
 def asking(call: Call, identity: Identity) -> Iterator[Asked]:
-    """Reach the exchange of the settings in force while the block runs.
+    """Reach the exchange of the settings in force while the block runs. An alert that this raises is sent at once.
 
     Raises:
         SettingsInvalid, OtherEnvironment, no usable key (78).
         ExchangeFailure: the exchange's clock cannot be read (13).
     """
     from thunes_cli.audit.journal import Journal
+    from thunes_cli.cli.alerting import send_now
     from thunes_cli.cli.exchange_link import link_to
     from thunes_cli.clock import Clock
     from thunes_cli.config.home import LEDGER, TRAIL
     from thunes_cli.daemon.assembly import HomeSettings
     from thunes_cli.exchange.clock_sync import read_anchor
     from thunes_cli.exchange.guarded_binance import open_binance
+    from thunes_cli.ledger.alerts import last_alert_id
     from thunes_cli.ledger.breakers import BreakerLimits
     from thunes_cli.ledger.connection import Ledger
 
     settings = _settings(call, identity)
     journal = Journal(Ledger(call.home / LEDGER), call.home / TRAIL, Clock(identity.anchor))
     limits = BreakerLimits(settings.breaker_fail_max, settings.breaker_window_seconds, settings.breaker_reset_seconds)
+    with journal.read() as connection:
+        told = last_alert_id(connection)
     try:
         with link_to(HomeSettings(call.home, settings), speed=None) as link:
             exchange = open_binance(
@@ -63,7 +67,13 @@ def asking(call: Call, identity: Identity) -> Iterator[Asked]:
             journal.clock.set_anchor(read_anchor(exchange, journal.clock, speed=journal.clock.speed, samples=1))
             yield Asked(exchange, link.credentials, settings, journal)
     finally:
-        journal.close()
+        try:
+            with journal.read() as connection:
+                raised = last_alert_id(connection) > told
+            if raised:
+                send_now(call, journal, home=call.home)  # what it cannot send waits: thunes alerts list
+        finally:
+            journal.close()
 
 
 def _settings(call: Call, identity: Identity) -> Settings:

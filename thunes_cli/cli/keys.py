@@ -46,9 +46,11 @@ def keys_check(call: Call) -> Result:
     Asks the exchange with the key itself. It must be able to read and to trade spot; withdrawals, futures, transfers,
     margin and options must be off. The testnet tells nobody what a key may do: there only the account is asked.
     """
+    from thunes_cli.exchange.key_answers import account_of
+
     identity = read_book(call, lambda book: book.identity)
     with asking(call, identity) as asked:
-        account = _account(asked)
+        account = account_of(asked.exchange, hint="correct the secret, or the private key's file")
         if identity.uid is not None and account.uid != identity.uid:
             raise OtherAccount(identity.uid, account.uid)
         restrictions = asked.exchange.key_restrictions()
@@ -63,22 +65,6 @@ def keys_check(call: Call) -> Result:
         what = "its account may not trade"
         found.insert(0, Finding("account_may_not_trade", Weight.VIOLATION, what, "ask the exchange why"))
     return _checked(account, asked.key, restrictions, found)
-
-
-def _account(asked: Asked) -> Account:
-    """Raises: AuthFailed, also when the secret does not belong to the key (12)."""
-    from thunes_cli.exchange.failures import AuthFailed, Rejected
-
-    try:
-        return asked.exchange.account()
-    except Rejected as failure:
-        if failure.business_code != _WRONG_SIGNATURE:
-            raise
-        hint = "correct the secret, or the private key's file"
-        raise AuthFailed("the secret does not belong to the key", hint=hint) from None
-
-
-_WRONG_SIGNATURE = -1022
 
 
 def _note(asked: Asked, restrictions: KeyRestrictions | None) -> None:

@@ -50,7 +50,8 @@ def _fate(key: KeyRow) -> str:
     if key.retired_at is None:
         return f"in use since {key.first_seen:%Y-%m-%d}"
     if key.dead_at is not None:
-        return f"replaced {key.retired_at:%Y-%m-%d}, proven dead {key.dead_at:%Y-%m-%d}"
+        answer = "" if key.dead_answer is None else f"; the exchange refused it: {key.dead_answer}"
+        return f"replaced {key.retired_at:%Y-%m-%d}, deleted by {key.dead_by}'s word of {key.dead_at:%Y-%m-%d}{answer}"
     return f"replaced {key.retired_at:%Y-%m-%d}, not known to be deleted"
 
 
@@ -67,6 +68,8 @@ def _rotation(each: RotationRow) -> dict[str, Any]:
         "ended_at": _text(each.ended_at),
         "problem": each.problem,
         "daemon_problem": each.daemon_problem,
+        "old_accepted": each.old_accepted,
+        "old_bound": each.old_bound,
     }
 
 
@@ -80,6 +83,8 @@ def _key(each: KeyRow) -> dict[str, Any]:
         "compromised_at": _text(each.compromised_at),
         "retired_at": _text(each.retired_at),
         "dead_at": _text(each.dead_at),
+        "dead_by": each.dead_by,
+        "dead_answer": each.dead_answer,
     }
 
 

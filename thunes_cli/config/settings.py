@@ -95,7 +95,7 @@ class ExchangeSettings(_Chapter):
         None, "Instead of its file: the private key itself (PEM), for a store of secrets.", unit="secret"
     )
     binance_testnet_old_api_key: SecretText | None = _setting(
-        None, "Kept by `keys rotate` until `--confirm-old-deleted` proves it dead; signs nothing.", unit="secret"
+        None, "Kept by `keys rotate` until `--confirm-old-deleted`; signs nothing.", unit="secret"
     )
     binance_api_key: SecretText | None = _setting(
         None, "API key of the live exchange (on `sim`: of a simulator served elsewhere).", unit="secret"
@@ -108,7 +108,7 @@ class ExchangeSettings(_Chapter):
         None, "Instead of its file: the private key itself (PEM), for a store of secrets.", unit="secret"
     )
     binance_old_api_key: SecretText | None = _setting(
-        None, "Kept by `keys rotate` until `--confirm-old-deleted` proves it dead; signs nothing.", unit="secret"
+        None, "Kept by `keys rotate` until `--confirm-old-deleted`; signs nothing.", unit="secret"
     )
     binance_rest_url: HttpBase | None = _setting(
         None, "Instead of the environment's own REST address; `/api/v3` is added.", unit="address"

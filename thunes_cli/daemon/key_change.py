@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change, Journal
 from thunes_cli.config.credentials import credentials
-from thunes_cli.errors import KeyMayWithdraw, OtherAccount, ThunesError
+from thunes_cli.errors import ConfigError, KeyMayWithdraw, OtherAccount, ThunesError
 from thunes_cli.exchange.failures import AuthFailed, ExchangeFailure
 from thunes_cli.exchange.guarded_binance import GuardedBinance
+from thunes_cli.exchange.key_answers import account_of
 from thunes_cli.exchange.key_book import key_facts, settle
 from thunes_cli.exchange.key_guard import RETRY_S
 from thunes_cli.exchange.key_rules import MAY_WITHDRAW, findings
@@ -42,6 +43,13 @@ class KeyNotTaken(ThunesError):
 
     code = "key_not_taken"
     hint = "thunes keys check"
+
+
+class OldKeyFound(ConfigError):
+    """it still finds the one before it, from {0}"""
+
+    code = "old_key_found"
+    hint = "restart the daemon: what it was started with is not to be changed from outside"
 
 
 def record_key(change: Change, key: Credentials, *, by: str) -> None:
@@ -99,7 +107,7 @@ class KeyChange:
             if rotation is None or not asked:
                 return None
             with self._journal.ledger.write() as connection:
-                api_keys.note_daemon_problem(connection, rotation.id, error.message)
+                api_keys.note_daemon_problem(connection, rotation.id, error.message, code=error.exit_code)
             raise KeyNotTaken(error.message) from error
 
     def renewed(self) -> bool:
@@ -145,13 +153,13 @@ class KeyChange:
             self._next_try_mono = self._clock.monotonic() + RETRY_S
             return
         if rotation.state != api_keys.STARTED:
-            raise KeyNotTaken(f"this daemon still finds the one before it, from {found.source}")
+            raise OldKeyFound(found.source)
         with self._journal.change() as change:
             record_key(change, found, by="daemon")
 
     def _prove(self, other: GuardedBinance, found: Credentials, settings: Settings) -> None:
         """One signed call, the same account, and no right to withdraw."""
-        uid = other.account().uid
+        uid = account_of(other).uid
         with self._journal.read() as connection:
             ours = read_identity(connection).uid
         if ours not in {None, uid}:

@@ -19,6 +19,7 @@ from thunes_cli.audit.journal import Journal
 from thunes_cli.audit.notary import Notary
 from thunes_cli.clock import Clock
 from thunes_cli.config.home import LEDGER, TRAIL
+from thunes_cli.config.private_file import remove_drafts
 from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, require_environment
 from thunes_cli.daemon.backups import DailyBackup
 from thunes_cli.daemon.crashes import StackWatch, record_crash, take_stacks, told
@@ -101,6 +102,7 @@ def run_daemon(
     lock = DaemonLock(configured.home)
     lock.acquire(request.command, wait_seconds=ONCE_WAIT_S, wait_for=ONCE)
     try:
+        remove_drafts(configured.home)
         if make_room(configured.home):
             _log.critical("the disk is full: the reserve was given up, so that exits can be written down")
         ledger = Ledger(configured.home / LEDGER)

@@ -20,6 +20,7 @@ from thunes_cli.alerts.witness import anchor_of
 from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import Clock
 from thunes_cli.config.home import LEDGER, TRAIL
+from thunes_cli.config.private_file import remove_drafts
 from thunes_cli.daemon import jobs
 from thunes_cli.daemon.assembly import (
     ExchangeLink,
@@ -82,6 +83,7 @@ def run_once(
     lock = DaemonLock(configured.home)
     lock.acquire(ONCE)
     try:
+        remove_drafts(configured.home)
         make_room(configured.home)
         ledger = Ledger(configured.home / LEDGER)
         with contextlib.closing(ledger), open_link() as link:

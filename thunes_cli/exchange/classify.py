@@ -130,7 +130,7 @@ def read_failure(answer: Answer) -> ExchangeFailure | None:
 
 def _by_code(answer: Answer, found: Problem) -> ExchangeFailure | None:
     if found.code in AUTH_CODES:
-        return AuthFailed(f"{found.message} ({found.code})", business_code=found.code)
+        return AuthFailed(f"{found.message} ({found.code})", business_code=found.code, http_status=answer.status)
     if found.code in RATE_CODES or answer.status in {429, 418}:
         return _rate_limited(answer, found)
     if found.code in TROUBLE_CODES:
@@ -156,7 +156,7 @@ def _by_status(answer: Answer, found: Problem | None) -> ExchangeFailure | None:
         case 429 | 418 | 403:
             return _rate_limited(answer, found)
         case 401:
-            return AuthFailed(f"HTTP 401, {detail}")
+            return AuthFailed(f"HTTP 401, {detail}", http_status=answer.status)
     if answer.ok and found is None and _is_json(answer):
         return None
     return ExchangeDown(f"HTTP {answer.status}, {detail}")

@@ -71,6 +71,11 @@ class AuthFailed(ExchangeFailure, AuthError):
         """The exchange's own code, if it gave one."""
         return self.facts.get("business_code")  # type: ignore[return-value]  # facts are of any type
 
+    @property
+    def http_status(self) -> int | None:
+        """The status of the answer, if there was one."""
+        return self.facts.get("http_status")  # type: ignore[return-value]  # as above
+
 
 class ExchangeDown(ExchangeFailure, Unavailable):
     """the exchange cannot be reached: {0}"""

@@ -19,8 +19,8 @@ _LIFETIMES = {
     Environment.LIVE: timedelta(days=30),
 }
 _REQUIRED = (
-    ("enableReading", "may_not_read", "it may not read the account"),
-    ("enableSpotAndMarginTrading", "may_not_trade", "it may not trade spot"),
+    ("enableReading", "may_not_read", "read the account"),
+    ("enableSpotAndMarginTrading", "may_not_trade", "trade spot"),
 )
 _FORBIDDEN = (
     ("enableWithdrawals", MAY_WITHDRAW, "it may withdraw money"),
@@ -73,9 +73,17 @@ def _permissions(permissions: Mapping[str, bool]) -> Iterator[Finding]:
     for name, rule, what in _FORBIDDEN:
         if permissions.get(name, False):
             yield Finding(rule, Weight.VIOLATION, what)
+    if "enableWithdrawals" not in permissions:
+        advice = "look at the key on the exchange's own pages; its answer has no enableWithdrawals"
+        what = "the exchange does not say whether it may withdraw money"
+        yield Finding("withdrawals_unknown", Weight.WARNING, what, advice)
     for name, rule, what in _REQUIRED:
-        if not permissions.get(name, True):
-            yield Finding(rule, Weight.VIOLATION, what)
+        granted = permissions.get(name)
+        if granted is None:  # the exchange names every right: one that it does not name is not known to be granted
+            advice = f"look at the key on the exchange's own pages; its answer has no {name}"
+            yield Finding(rule, Weight.VIOLATION, f"the exchange does not say that it may {what}", advice)
+        elif not granted:
+            yield Finding(rule, Weight.VIOLATION, f"it may not {what}")
     if not permissions.get("ipRestrict", True):
         advice = "bind it to this machine's address on the exchange's own pages"
         yield Finding("ip_unrestricted", Weight.WARNING, "it is good from every address", advice)

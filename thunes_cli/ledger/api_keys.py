@@ -14,7 +14,11 @@ EXCHANGE, FIRST_USE = "exchange", "first use"
 
 
 class KeyRow(NamedTuple):
-    """One key. ``created_at`` is the exchange's word or, by ``created_by``, the first use; ``signer`` what signs."""
+    """One key. ``created_at`` is the exchange's word or, by ``created_by``, the first use; ``signer`` what signs.
+
+    ``dead_at``: since when it is taken for deleted, by ``dead_by``'s word and, unless nobody could ask, ``dead_answer``
+    of the exchange.
+    """
 
     fingerprint: str
     signer: str | None
@@ -27,10 +31,16 @@ class KeyRow(NamedTuple):
     compromised_why: str | None
     retired_at: datetime | None
     dead_at: datetime | None
+    dead_by: str | None
+    dead_answer: str | None
 
 
 class RotationRow(NamedTuple):
-    """One change of key. ``owner`` is the process that made it."""
+    """One change of key. ``owner`` is the process that made it.
+
+    ``daemon_code``: the exit code of ``daemon_problem``. ``old_accepted``, ``old_bound``: whether the exchange took the
+    old key from this machine when it was replaced, and whether it was bound to addresses; None: not known.
+    """
 
     id: int
     old_fingerprint: str | None
@@ -43,6 +53,9 @@ class RotationRow(NamedTuple):
     ended_at: datetime | None
     problem: str | None
     daemon_problem: str | None
+    daemon_code: int | None
+    old_accepted: bool | None
+    old_bound: bool | None
     owner: ProcessIdentity
 
 
@@ -67,6 +80,8 @@ def _key(row: sqlite3.Row) -> KeyRow:
         created_by=row["created_by"],
         first_seen=from_text(row["first_seen"]),
         compromised_why=row["compromised_why"],
+        dead_by=row["dead_by"],
+        dead_answer=row["dead_answer"],
         **times,
     )
 
@@ -84,8 +99,15 @@ def _rotation(row: sqlite3.Row) -> RotationRow:
         ended_at=from_text(row["ended_at"]) if row["ended_at"] else None,
         problem=row["problem"],
         daemon_problem=row["daemon_problem"],
+        daemon_code=row["daemon_code"],
+        old_accepted=_truth(row["old_accepted"]),
+        old_bound=_truth(row["old_bound"]),
         owner=ProcessIdentity(row["owner_pid"], row["owner_boot"], row["owner_started"]),
     )
+
+
+def _truth(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
 
 
 def read_keys(connection: sqlite3.Connection) -> list[KeyRow]:
@@ -100,7 +122,7 @@ def current_key(connection: sqlite3.Connection) -> KeyRow | None:
 
 
 def undead_key(connection: sqlite3.Connection) -> KeyRow | None:
-    """The key that was replaced last and is not known to be dead on the exchange."""
+    """The key that was replaced last and is not known to be deleted at the exchange."""
     row = connection.execute(
         "SELECT * FROM api_keys WHERE retired_at IS NOT NULL AND dead_at IS NULL ORDER BY retired_at DESC LIMIT 1"
     ).fetchone()
@@ -117,7 +139,7 @@ def put_in_use(connection: sqlite3.Connection, key: NewKey, *, at: datetime) -> 
     connection.execute(
         "INSERT INTO api_keys (fingerprint, signer, kind, source, created_at, created_by, first_seen)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET retired_at = NULL, dead_at = NULL,"
-        " source = excluded.source, signer = excluded.signer, kind = excluded.kind",
+        " dead_by = NULL, dead_answer = NULL, source = excluded.source, signer = excluded.signer, kind = excluded.kind",
         (key.fingerprint, key.signer, key.kind, key.source, created, by, now),
     )
 
@@ -144,10 +166,11 @@ def mark_compromised(connection: sqlite3.Connection, fingerprint: str, *, why: s
     return cursor.rowcount == 1
 
 
-def mark_dead(connection: sqlite3.Connection, fingerprint: str, *, at: datetime) -> bool:
-    """The exchange does not know the key any more; False when that was known already."""
+def mark_dead(connection: sqlite3.Connection, fingerprint: str, *, by: str, answer: str | None, at: datetime) -> bool:
+    """Somebody says that the key is deleted, and the exchange refuses it; False when that was known already."""
     cursor = connection.execute(
-        "UPDATE api_keys SET dead_at = ? WHERE fingerprint = ? AND dead_at IS NULL", (to_text(at), fingerprint)
+        "UPDATE api_keys SET dead_at = ?, dead_by = ?, dead_answer = ? WHERE fingerprint = ? AND dead_at IS NULL",
+        (to_text(at), by, answer, fingerprint),
     )
     return cursor.rowcount == 1
 
@@ -177,14 +200,17 @@ def add_rotation(
     owner: ProcessIdentity,
     at: datetime,
     state: str = STARTED,
+    old_accepted: bool | None = None,
+    old_bound: bool | None = None,
 ) -> int:
     """A change of key begins, or (``outside``) was found to have happened."""
     row = connection.execute(
         "INSERT INTO key_rotations (old_fingerprint, new_fingerprint, source, reason, actor, state, started_at,"
-        " ended_at, owner_pid, owner_boot, owner_started) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        " ended_at, old_accepted, old_bound, owner_pid, owner_boot, owner_started)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         (
             *(old, new, source, reason, actor, state, to_text(at)),
-            None if state == STARTED else to_text(at),
+            *(None if state == STARTED else to_text(at), old_accepted, old_bound),
             *(owner.pid, owner.boot_id, owner.started),
         ),
     ).fetchone()
@@ -208,6 +234,15 @@ def reopen_rotation(connection: sqlite3.Connection, rotation: int, *, problem: s
     )
 
 
-def note_daemon_problem(connection: sqlite3.Connection, rotation: int, problem: str | None) -> None:
-    """Why a running daemon goes on with the key before; None when it does not."""
-    connection.execute("UPDATE key_rotations SET daemon_problem = ? WHERE id = ?", (problem, rotation))
+def note_problem(connection: sqlite3.Connection, rotation: int, problem: str) -> None:
+    """Why a rotation does not come to its end; whoever ends it keeps that."""
+    connection.execute("UPDATE key_rotations SET problem = ? WHERE id = ?", (problem, rotation))
+
+
+def note_daemon_problem(
+    connection: sqlite3.Connection, rotation: int, problem: str | None, *, code: int | None = None
+) -> None:
+    """Why a running daemon goes on with the key before, and the exit code of that; None when it does not."""
+    connection.execute(
+        "UPDATE key_rotations SET daemon_problem = ?, daemon_code = ? WHERE id = ?", (problem, code, rotation)
+    )

@@ -85,11 +85,14 @@ KEYS = (
         compromised_at TEXT,
         compromised_why TEXT,
         retired_at TEXT,
-        dead_at TEXT
+        dead_at TEXT,
+        dead_by TEXT,
+        dead_answer TEXT
     ) STRICT""",
     "CREATE UNIQUE INDEX one_key_in_use ON api_keys (retired_at IS NULL) WHERE retired_at IS NULL",
     # started: nothing, or everything, may be written where the key lives; whoever comes next compares and ends it.
-    # outside: nobody rotated here, the key was another one at a start. daemon_problem: why a daemon does not take it.
+    # outside: nobody rotated here, the key was another one at a start. daemon_problem: why a daemon does not take it,
+    # daemon_code: its exit code. old_accepted, old_bound: what the exchange said of the old key when it was replaced.
     """CREATE TABLE key_rotations (
         id INTEGER PRIMARY KEY,
         old_fingerprint TEXT,
@@ -102,6 +105,9 @@ KEYS = (
         ended_at TEXT,
         problem TEXT,
         daemon_problem TEXT,
+        daemon_code INTEGER,
+        old_accepted INTEGER CHECK (old_accepted IN (0, 1)),
+        old_bound INTEGER CHECK (old_bound IN (0, 1)),
         owner_pid INTEGER NOT NULL,
         owner_boot TEXT NOT NULL,
         owner_started INTEGER NOT NULL,
