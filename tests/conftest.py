@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from manual_time import ManualTime
 from recorded_events import (  # hooks: pytest finds them by their names here
     pytest_sessionfinish,
@@ -24,6 +25,10 @@ from thunes_cli.ledger.schema import create_ledger
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown"]
 
 remember_what_is_made_by_hand()
+
+# How long an example takes is the machine's business: on a busy one a good property would fail for it.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 # A background shell hands ignored signals on, and so to the commands under test: they are what these tests send.
 signal.signal(signal.SIGINT, signal.default_int_handler)

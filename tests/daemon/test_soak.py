@@ -37,6 +37,7 @@ ORDERS: list[tuple[str, dict[str, object]]] = [
     ("reset_after", {"count": 1}),
     ("hang_after", {"count": 1}),
     ("lookup_lag", {"count": 1, "ms": 1000}),
+    ("lookup_lag", {"count": 1, "queries": 5}),
     ("partial_expire", {"count": 1}),
     ("json_list", {"count": 1}),
 ]

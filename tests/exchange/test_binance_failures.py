@@ -76,6 +76,14 @@ def test_a_broken_answer_to_a_read_means_down(
     assert_tells_no_secret(caught.value)
 
 
+def test_a_time_out_is_told_as_it_was_set(exchange: BinanceExchange, server: LoopbackExchange) -> None:
+    """The operator reads how long was waited, not what a library would have waited by itself."""
+    server.then("/api/v3/time", hang)
+
+    with pytest.raises(ExchangeDown, match=r"no answer within 0\.4 s"):
+        exchange.server_time()
+
+
 @pytest.mark.parametrize("reply", BROKEN)
 def test_a_broken_answer_to_an_order_means_unknown(
     reply: Reply, exchange: BinanceExchange, server: LoopbackExchange

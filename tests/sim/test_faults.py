@@ -155,6 +155,20 @@ def test_queries_that_lag(here: ServedHere) -> None:
     assert [found(here, "x-lag").code for _ in range(3)] == [-2013, -2013, None]
 
 
+def test_lists_that_lag(here: ServedHere) -> None:
+    """Lists leave it out as well, and an answer that does counts, whoever was asked for what."""
+    before = here.signed("GET", "/api/v3/allOrders", symbol="BTCUSDT").body
+    order(here, "lookup_lag", ms=0, queries=3)
+    assert here.buy("20", newClientOrderId="x-list").status == 200
+
+    lists = [here.signed("GET", f"/api/v3/{path}", symbol="BTCUSDT").body for path in ("allOrders", "myTrades")]
+    assert lists[0] == before
+    assert found(here, "x-list").code == -2013
+
+    assert found(here, "x-list").code is None
+    assert len(here.signed("GET", "/api/v3/allOrders", symbol="BTCUSDT").body) == len(before) + 1
+
+
 @pytest.mark.parametrize(("ms", "message"), [(8_000, "outside of the recvWindow"), (-8_000, "ahead of the server")])
 def test_a_clock_that_is_off(tmp_path: Path, ms: int, message: str) -> None:
     """The server's time moves; who signs by the old time is refused, who asks again is not."""

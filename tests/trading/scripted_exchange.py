@@ -73,6 +73,7 @@ class ScriptedExchange:
         self.placed: list[MarketOrder] = []
         self.reports: dict[str, OrderReport] = {}
         self.hidden_queries = 0
+        self.lists_lag = False
         self.down = False
         self.before_place: Callable[[], None] = lambda: None
         self.balances = {"USDT": Decimal(10000), "BTC": Decimal(3)}
@@ -195,7 +196,7 @@ class ScriptedExchange:
         self._answer()
         return [
             report
-            for report in self.reports.values()
+            for report in ([] if self.lists_lag else self.reports.values())
             if report.symbol == symbol
             and report.order_id >= (from_order_id or 0)
             and (start is None or report.time >= start)
@@ -209,7 +210,7 @@ class ScriptedExchange:
         self._answer()
         return [
             trade
-            for report in self.reports.values()
+            for report in ([] if self.lists_lag else self.reports.values())
             for trade in report.trades
             if report.symbol == symbol
             and (order_id is None or trade.order_id == order_id)

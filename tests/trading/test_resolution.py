@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from manual_time import ManualTime
 from scripted_exchange import ScriptedExchange
-from trading_room import BUY_AGAIN, BUY_NOW, SELL_NOW, Room, assemble
+from trading_room import BUY_AGAIN, BUY_NOW, HOUR, SELL_NOW, Room, assemble
 
 from thunes_cli.audit.journal import Journal
 from thunes_cli.exchange.failures import BreakerOpen, NotSent, OutcomeUnknown
 from thunes_cli.ledger import orders
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.identity import take_client_order_id
+from thunes_cli.ledger.reconcile import begin_finding
 from thunes_cli.model import MarketOrder, OrderState, PositionStatus, Side
 from thunes_cli.process import ProcessIdentity, boot_id
 
@@ -85,6 +86,61 @@ def test_lagging_answers_prove_nothing(room: Room) -> None:
     settle(room)
 
     assert [order.state for order in room.orders()] == [OrderState.FILLED]
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_balances_that_show_it_outweigh_every_list(room: Room, side: Side) -> None:
+    """No query and no list knows it for minutes, but its coins moved: it is waited for, and booked in the end."""
+    if side is Side.SELL:
+        room.show(BUY_NOW)
+        room.engine.signal_check()
+        room.pass_by(HOUR)
+    room.exchange.script = ["unknown_after"]
+    room.exchange.hidden_queries, room.exchange.lists_lag = 10_000, True
+    room.show(BUY_NOW if side is Side.BUY else SELL_NOW)
+    room.engine.signal_check()
+
+    for _ in range(300):
+        assert room.resolver.resolve_due() == 1
+        room.pass_by(SECOND)
+    room.exchange.hidden_queries, room.exchange.lists_lag = 0, False
+
+    settle(room)
+    assert {order.state for order in room.orders()} == {OrderState.FILLED}
+    assert len(room.exchange.placed) == len(room.orders())
+
+
+def test_coins_that_moved_otherwise_do_not_hold_a_symbol_for_ever(room: Room) -> None:
+    """The order was never placed, and a deposit looks as if it had been: after ten minutes no list lags any more."""
+    room.exchange.script = ["unknown_before"]
+    room.show(BUY_NOW)
+    room.engine.signal_check()
+    room.exchange.balances["BTC"] += Decimal("0.0006")
+
+    took = settle(room, seconds=700)
+
+    assert took > 600
+    assert room.orders()[0].state is OrderState.NOT_PLACED
+
+
+def test_a_difference_that_is_known_contradicts_nothing(room: Room) -> None:
+    """A comparison has found the deposit already: the order is proven not placed as soon as without it."""
+    room.exchange.balances["BTC"] += Decimal("0.0006")
+    with room.journal.change() as change:
+        begin_finding(
+            *(change.connection, "exchange_more:BTC:0.0006"),
+            kind="exchange_more",
+            severity="medium",
+            exchange_epoch=1,
+            at=change.at,
+        )
+    room.exchange.script = ["unknown_before"]
+    room.show(BUY_NOW)
+    room.engine.signal_check()
+
+    assert settle(room) < 30
+
+    assert room.orders()[0].state is OrderState.NOT_PLACED
 
 
 def test_nothing_is_concluded_while_the_exchange_is_silent(room: Room) -> None:

@@ -91,7 +91,7 @@ class RestClient(_import_client()):  # type: ignore[misc]  # python-binance carr
         self._credentials = credentials
         self._timestamp_ms = timestamp_ms
         self._on_headers = on_headers
-        self._read_timeout_s = timeout_s
+        self.read_timeout_s = timeout_s
         self._direct = urlsplit(rest_url).hostname in _LOOPBACK
         super().__init__(private_key=credentials.private_key or credentials.private_key_file, ping=False)
         self.host = urlsplit(rest_url).netloc.rpartition("@")[2]
@@ -171,12 +171,12 @@ class RestClient(_import_client()):  # type: ignore[misc]  # python-binance carr
             text = f"{text}&signature={quote(signature, safe='')}"
             # The base class joins the pairs of a private key's POST itself and expects the signature encoded.
             pairs.append(("signature", quote(signature, safe="") if self.PRIVATE_KEY else signature))
-        kwargs.update(timeout=(CONNECT_TIMEOUT_S, self._read_timeout_s), allow_redirects=False, stream=True)
+        kwargs.update(timeout=(CONNECT_TIMEOUT_S, self.read_timeout_s), allow_redirects=False, stream=True)
         if method == "get":
             kwargs["params"] = text or None
         else:
             kwargs["data"] = pairs
-        self._local.deadline = time.monotonic() + CONNECT_TIMEOUT_S + self._read_timeout_s
+        self._local.deadline = time.monotonic() + CONNECT_TIMEOUT_S + self.read_timeout_s
         return kwargs
 
     def _sign(self, text: str) -> str:
@@ -229,7 +229,7 @@ class RestClient(_import_client()):  # type: ignore[misc]  # python-binance carr
             if len(body) > LARGEST_BODY:
                 raise BodyTooLarge(f"more than {LARGEST_BODY} bytes")
             if time.monotonic() > self._local.deadline:
-                raise BodyTooSlow(f"no complete answer within {self._read_timeout_s:g} s")
+                raise BodyTooSlow(f"no complete answer within {self.read_timeout_s:g} s")
         return bytes(body)
 
 
@@ -276,7 +276,7 @@ def describe(error: BaseException, client: RestClient) -> str:
         case requests.exceptions.ProxyError(), _:
             what = "the proxy failed"
         case requests.ReadTimeout() | urllib3.exceptions.ReadTimeoutError() | socket.timeout(), _:
-            what = f"no answer within {client.REQUEST_TIMEOUT:g} s"
+            what = f"no answer within {client.read_timeout_s:g} s"
         case requests.exceptions.InvalidURL() | requests.exceptions.MissingSchema(), _:
             what = "not a valid address"
         case _:

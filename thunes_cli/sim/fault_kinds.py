@@ -84,7 +84,7 @@ NATURES: Final[dict[FaultKind, Nature]] = {
     FaultKind.RATE_LIMIT_429: _on_any("HTTP 429 with -1003 and Retry-After: the rest of --seconds, or of the minute"),
     FaultKind.BAN_418: _on_any("bans the address of the next request for --seconds (120, doubling): HTTP 418, -1003"),
     FaultKind.LOOKUP_LAG: Nature(
-        "queries do not know the next order (-2013) for --ms after it was placed (3000), or --queries times",
+        "queries and lists do not know the next order for --ms after it was placed (3000), or --queries times",
         Waits.ORDER,
         ORDER_PATH,
     ),

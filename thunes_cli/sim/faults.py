@@ -131,19 +131,18 @@ class LookupLag:
         self._hidden: dict[tuple[str, int], tuple[int, int]] = {}
 
     def hide(self, symbol: str, order_id: int, *, until: int, queries: int) -> None:
-        """Let an order be unknown until a wall time, and to so many queries."""
+        """Let an order be unknown until a wall time, and left out of so many answers."""
         self._hidden[symbol, order_id] = (until, queries)
 
-    def hides(self, symbol: str, order_id: int, wall: int, *, asked: bool = False) -> bool:
-        """Whether an order is unknown still. ``asked``: a query was for just this order, which counts."""
+    def hides(self, symbol: str, order_id: int, wall: int) -> bool:
+        """Whether an answer leaves an order out. Each that does counts: no source lags until it is asked by name."""
         if not self._hidden:
             return False
         until, queries = self._hidden.get((symbol, order_id), (0, 0))
         if until <= wall and queries <= 0:
             self._hidden.pop((symbol, order_id), None)
             return False
-        if asked:
-            self._hidden[symbol, order_id] = (until, queries - 1)
+        self._hidden[symbol, order_id] = (until, queries - 1)
         return True
 
     def forget(self) -> None:

@@ -97,7 +97,9 @@ def my_trades(call: Call) -> Any:
         found = call.world.store.trades(where, values, tail=f"ORDER BY trade_id LIMIT {limit}")
     else:
         found = call.world.store.trades(where, values, tail=f"ORDER BY trade_id DESC LIMIT {limit}")[::-1]
-    return [trade_json(each) for each in found if not call.world.lag.hides(each.symbol, each.order_id, call.wall)]
+    orders = {(each.symbol, each.order_id) for each in found}
+    hidden = {order for order in orders if call.world.lag.hides(*order, call.wall)}
+    return [trade_json(each) for each in found if (each.symbol, each.order_id) not in hidden]
 
 
 def _span(params: Params, call: Call) -> tuple[str, list[Any]]:

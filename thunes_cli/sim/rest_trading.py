@@ -87,7 +87,7 @@ def query_order(call: Call) -> Any:
     mismatch = ApiError(-2039, "Client order ID is not correct for this order ID.")
     number, name = order_names(call)
     order = find_order(call, number, name, mismatch=mismatch)
-    if call.world.lag.hides(order.symbol, order.order_id, call.wall, asked=True):
+    if call.world.lag.hides(order.symbol, order.order_id, call.wall):
         raise ApiError(_NO_SUCH_ORDER, "Order does not exist.")
     return order_json(order)
 

@@ -3,7 +3,9 @@
 A negative is believed only with proof: the exchange's clock is past the order's last valid instant by a margin, as
 much has gone by on our own monotonic clock, three answers "no such order" lie at least two seconds apart, and the
 exchange's list of orders since then holds none of its id. An order of its id that is not the one we sent says no more
-than "no such order". Any other answer proves nothing.
+than "no such order". Any other answer proves nothing. Balances and lists of orders come from different sources at the
+exchange: an account whose coins moved as the order would have moved them contradicts lists that do not know it, and
+nothing is concluded for as long as a list may lag.
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ from thunes_cli.exchange.failures import ExchangeFailure
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger import orders
 from thunes_cli.ledger.orders import Sending
-from thunes_cli.model import Order, OrderReport, OrderState
+from thunes_cli.model import Order, OrderReport, OrderState, plain
 from thunes_cli.process import boot_id, is_alive, this_process
 from thunes_cli.risk.wire import wire_refusal
 from thunes_cli.trading.booking import book, is_ours, names
 from thunes_cli.trading.doubts import tell_doubts
 from thunes_cli.trading.evidence import gather, orders_of_a_day
 from thunes_cli.trading.exit_delay import delay_exit
+from thunes_cli.trading.expected import differences, trace_of
 from thunes_cli.trading.symbols import SymbolBook
 from thunes_cli.trading.time_fit import answer_slack
 
@@ -35,6 +38,9 @@ _log = logging.getLogger(__name__)
 ABSENCES_NEEDED = 3
 ABSENCE_DISTANCE = timedelta(seconds=2)
 RETRY = timedelta(seconds=1)
+LAG_AT_MOST = timedelta(
+    minutes=10
+)  # from sending: what balances show and lists still do not know then is not this order
 
 
 class Resolver:
@@ -123,6 +129,8 @@ class Resolver:
         absences = 1 if fresh else sending.absences + 1
         due = absences >= ABSENCES_NEEDED and self._proof_is_due(sending, mono)
         if due and not self._listed(sending.order) and sending.order.state is not OrderState.ACKED:
+            if self._shows_in_the_account(sending, mono):
+                return
             self._move(
                 sending.order, OrderState.NOT_PLACED, why=f"proven: {absences} answers that there is no such order"
             )
@@ -145,9 +153,23 @@ class Resolver:
         span = timedelta(milliseconds=order.recv_window_ms) + self._margin
         if self._exchange.server_time() <= from_ms(order.sent_timestamp_ms) + span:
             return False
-        # A monotonic reading of an earlier boot says nothing; then the time since our own start must do.
-        began = self._began_mono if sending.sent_boot != boot_id() else (sending.sent_mono or self._began_mono)
-        return mono - began > span.total_seconds()
+        return mono - self._waiting_since(sending) > span.total_seconds()
+
+    def _waiting_since(self, sending: Sending) -> float:
+        """A monotonic reading of an earlier boot says nothing; then the time since our own start must do."""
+        return self._began_mono if sending.sent_boot != boot_id() else (sending.sent_mono or self._began_mono)
+
+    def _shows_in_the_account(self, sending: Sending, mono: float) -> bool:
+        """Whether balances contradict the lists: coins came or went as this order would have moved them."""
+        if mono - self._waiting_since(sending) > LAG_AT_MOST.total_seconds():
+            return False
+        order, account = sending.order, self._exchange.account()
+        with self._journal.read() as connection:
+            trace = trace_of(order, differences(connection, account))
+        if trace is None:
+            return False
+        self._postpone(order, f"no list knows it, but the account's {order.base} differs by {plain(trace)}")
+        return True
 
     def _listed(self, order: Order) -> bool:
         """Whether the exchange's list of orders since it was sent holds one of its id; if it is ours, it is booked."""
