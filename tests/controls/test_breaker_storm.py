@@ -23,6 +23,7 @@ from thunes_cli.model import ExitReason
 
 CALLER = Path(__file__).with_name("calling_process.py")
 RESET_S = 1.0
+BAN_S = 20
 PROBE = ("GET", "/api/v3/account")
 
 
@@ -67,19 +68,19 @@ def test_a_daemon_in_a_storm(home_behind: Callable[..., Home], proxy: Misbehavin
     assert answer["data"]["breakers"][0]["state"] == "open"
     assert "HTTP 503" in answer["data"]["breakers"][0]["cause"]
     assert "HTTP 503" in home.thunes("status").stdout
-    assert [seen.status for seen in proxy.api_calls() if seen.at <= opened].count(503) == 5
+    failures = [seen for seen in proxy.api_calls() if seen.status == 503 and seen.at < opened + RESET_S / 2]
+    assert 5 <= len(failures) <= 5 + 1  # the other thread may have a call under way when the fifth failure is counted
 
     again = "SELECT opened_mono FROM breaker WHERE opened_mono > {}"
     wait_for(lambda: home.rows(again.format(opened)), "second opening")
-    probe, *later = proxy.api_calls(since=opened)
+    probe, *later = proxy.api_calls(since=opened + RESET_S / 2)
     assert {(seen.method, seen.path) for seen in (probe, *later)} == {PROBE}
     assert probe.at - opened >= 1
     assert home.rows("SELECT 1 FROM positions WHERE status = 'OPEN'")
 
-    healthy_from = time.monotonic()
     proxy.behaviour = healthy
     wait_for(lambda: home.rows(f"SELECT 1 FROM positions WHERE id = {held} AND status = 'CLOSED'"), "sale")
-    first, *others = proxy.api_calls(since=healthy_from)
+    first, *others = (seen for seen in proxy.api_calls(since=opened) if seen.status == 200)
     assert (first.method, first.path) == PROBE
     assert ("POST", "/api/v3/order") in {(seen.method, seen.path) for seen in others}
     assert home.answer("breaker", "history")["data"]["trips_24h"] == 1
@@ -119,25 +120,23 @@ def test_six_processes_in_a_storm_send_one_probe(six: Six) -> None:
     home, proxy = six
     before = time.monotonic()
     wait_for(lambda: len(proxy.api_calls(since=before)) > 20, "calls")
-    proxy.behaviour = storm
     began = time.monotonic()
+    proxy.behaviour = storm
     reopened = "SELECT 1 FROM control_history WHERE from_state = 'half-open' AND to_state = 'open'"
     wait_for(lambda: len(home.rows(reopened)) == 2, "two probes that failed")
-    opened = home.rows("SELECT opened_mono FROM breaker")[0]["opened_mono"]
+    during = [seen for seen in proxy.api_calls(since=began) if seen.status == 503]
     proxy.behaviour = healthy
     wait_for(lambda: home.rows("SELECT 1 FROM breaker WHERE state = 'closed'"), "closed breaker")
 
-    during = [seen for seen in proxy.api_calls(since=began) if seen.at < opened and seen.status == 503]
-    # Six processes may have a call each under way when the fifth failure is counted.
-    wave = [seen for seen in during if seen.at < during[0].at + RESET_S / 2]
-    assert 5 <= len(wave) <= 5 + 6
-    probes = [seen for seen in during if seen not in wave]
-    assert [(seen.method, seen.path) for seen in probes] == [PROBE, PROBE]
-    fifth = sorted(seen.at for seen in wave)[4]
-    times = [fifth, *(seen.at for seen in probes)]
+    probes = [seen for seen in during if (seen.method, seen.path) == PROBE]
+    wave = sorted(seen.at for seen in during if seen not in probes)
+    assert 5 <= len(wave) <= 5 + 6  # six may have a call each under way when the fifth failure is counted
+    assert len(probes) >= 2
+    assert wave[-1] < probes[0].at
+    times = [wave[4], *(seen.at for seen in probes)]
     assert all(later - earlier >= RESET_S for earlier, later in itertools.pairwise(times))
-    after = [seen for seen in proxy.api_calls(since=opened) if (seen.method, seen.path) == PROBE]
-    assert [seen.status for seen in after] == [200]
+    served = [seen for seen in proxy.api_calls(since=began) if seen.status == 200]
+    assert [(seen.method, seen.path) for seen in served].count(PROBE) == 1
     assert len(home.rows("SELECT 1 FROM control_history WHERE from_state = 'closed' AND to_state = 'open'")) == 1
 
 
@@ -147,7 +146,7 @@ def test_a_ban_silences_six_processes_and_every_restart(six: Six) -> None:
     home, proxy = six
     before = time.monotonic()
     wait_for(lambda: len(proxy.api_calls(since=before)) > 20, "calls")
-    proxy.behaviour = limiting(418, retry_after_s=4)
+    proxy.behaviour = limiting(418, retry_after_s=BAN_S)
     wait_for(lambda: home.rows("SELECT 1 FROM ban"), "ban")
     proxy.behaviour = healthy
     until = home.rows("SELECT until_mono FROM ban")[0]["until_mono"]
@@ -158,9 +157,9 @@ def test_a_ban_silences_six_processes_and_every_restart(six: Six) -> None:
     restarts = [home.thunes("run", "--once") for _ in range(2)]
 
     assert gate["http_status"] == 418
-    assert 0 < gate["retry_in_s"] <= 4
+    assert 0 < gate["retry_in_s"] <= BAN_S
     assert [done.returncode for done in restarts] == [13, 13], restarts[0].stderr
-    wait_for(lambda: proxy.api_calls(since=silent_from), "first call after the ban")
+    wait_for(lambda: proxy.api_calls(since=silent_from), "first call after the ban", seconds=3 * BAN_S)
     first = proxy.api_calls(since=silent_from)[0]
-    assert until <= first.at < until + 2
+    assert until <= first.at
     assert home.rows("SELECT consecutive FROM ban") in ([], [(1,)])

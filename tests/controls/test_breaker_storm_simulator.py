@@ -43,9 +43,10 @@ class Storm:
         self.proxy = MisbehavingProxy(self.market.address["rest_url"])
 
     def rage(self) -> float:
-        """Nothing is served any more; since when (monotonic)."""
+        """Nothing is served any more: not before that time (monotonic), and surely from the return on."""
+        began = time.monotonic()
         self._tell("/sim/fault", {"kind": "http_503_before", "path": "/", "seconds": 600})
-        return time.monotonic()
+        return began
 
     def calm(self) -> float:
         """All is served again; since when."""
@@ -169,22 +170,23 @@ def test_six_processes_share_one_probe(storm: Storm, home: Home) -> None:
     reopened = "SELECT 1 FROM control_history WHERE from_state = 'half-open' AND to_state = 'open'"
     wait_for(lambda: len(home.rows(reopened)) == 2, "two probes that failed")
     during = [seen for seen in storm.calls(since=began) if seen.status == 503]
-    calm = storm.calm()
+    storm.calm()
     wait_for(lambda: home.rows("SELECT 1 FROM breaker WHERE state = 'closed'"), "closed breaker")
-    after = storm.calls(since=calm)
+    served = [seen for seen in storm.calls(since=began) if seen.status == 200]
     for caller in callers:
         caller.stdin.close()
     assert [caller.wait(30) for caller in callers] == [0] * 6
     for caller in callers:
         caller.stdout.close()
 
-    wave = [seen for seen in during if seen.at < during[0].at + RESET_S / 2]
+    probes = [seen for seen in during if (seen.method, seen.path) == PROBE]
+    wave = sorted(seen.at for seen in during if seen not in probes)
     assert 5 <= len(wave) <= 5 + 6  # six may have a call each under way when the fifth failure is counted
-    probes = [seen for seen in during if seen not in wave]
-    assert [(seen.method, seen.path) for seen in probes] == [PROBE, PROBE]
-    fifth = sorted(seen.at for seen in wave)[4]
+    assert len(probes) >= 2
+    assert wave[-1] < probes[0].at
+    fifth = wave[4]
     assert all(b - a >= RESET_S for a, b in itertools.pairwise([fifth, *(seen.at for seen in probes)]))
-    assert [seen.status for seen in after if (seen.method, seen.path) == PROBE] == [200]
+    assert [(seen.method, seen.path) for seen in served].count(PROBE) == 1
 
 
 @pytest.fixture(scope="module", params=["60", "576"])
@@ -224,15 +226,16 @@ def test_the_sale_that_waited_goes_out_after(trading: Storm, tmp_path: Path) -> 
     again = f"SELECT opened_mono FROM breaker WHERE opened_mono > {opened}"
     wait_for(lambda: home.rows(again), "second opening")
 
-    assert [seen.status for seen in trading.calls(since=began) if seen.at <= opened].count(503) == 5
-    probe, *later = trading.calls(since=opened)
+    failures = [seen for seen in trading.calls(since=began) if seen.status == 503 and seen.at < opened + RESET_S / 2]
+    assert 5 <= len(failures) <= 5 + 1  # the other thread may have a call under way when the fifth failure is counted
+    probe, *later = trading.calls(since=opened + RESET_S / 2)
     assert {(seen.method, seen.path) for seen in (probe, *later)} == {PROBE}
     assert probe.at - opened >= RESET_S
     assert CAUSE in home.thunes("status").stdout
     assert home.rows("SELECT 1 FROM positions WHERE status = 'OPEN'")
-    calm = trading.calm()
+    trading.calm()
     wait_for(lambda: home.rows(f"SELECT 1 FROM positions WHERE id = {held} AND status = 'CLOSED'"), "sale")
-    first, *others = trading.calls(since=calm)
+    first, *others = (seen for seen in trading.calls(since=opened) if seen.status == 200)
     assert (first.method, first.path) == PROBE
     assert ("POST", "/api/v3/order") in {(seen.method, seen.path) for seen in others}
     assert home.end(process) == 0
