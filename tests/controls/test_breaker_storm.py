@@ -162,4 +162,4 @@ def test_a_ban_silences_six_processes_and_every_restart(six: Six) -> None:
     wait_for(lambda: proxy.api_calls(since=silent_from), "first call after the ban", seconds=3 * BAN_S)
     first = proxy.api_calls(since=silent_from)[0]
     assert until <= first.at
-    assert home.rows("SELECT consecutive FROM ban") in ([], [(1,)])
+    assert [row["consecutive"] for row in home.rows("SELECT consecutive FROM ban")] in ([], [1])
