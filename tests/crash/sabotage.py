@@ -4,7 +4,9 @@ Events are named ``<step>.<before|after>`` (``torn``: half of it happened):
 
 ``intent``, ``sent``, ``unknown``, ``booked``, ``not_placed``, ``rejected``, ``wanted``, ``absence``, ``head``,
 ``ledger`` (anything else): the COMMIT of a transaction, by what it wrote. ``trail``: the write to the trail's file.
-``sync``: its fdatasync. ``request``: an order's bytes leaving (``torn``: the head alone). ``reply``: its answer.
+``sync``: its fdatasync. ``draft``: a private file's draft on the disk (``before``: its bytes are written, not synced),
+``name``: the draft becoming the file. ``request``: an order's bytes leaving (``torn``: the head alone). ``reply``: its
+answer.
 """
 
 from __future__ import annotations
@@ -77,6 +79,7 @@ def sabotage(events: Events, *, lose: str, source: str, quick_proofs: bool) -> N
     """
     _watch_ledger(events)
     _watch_trail(events)
+    _watch_private_files(events)
     _watch_wire(events, lose)
     if source:
         _speak_from(source)
@@ -162,6 +165,31 @@ def _watch_trail(events: Events) -> None:
         events.happen("sync.after")
 
     os.pwrite, os.fdatasync = watched_write, watched_sync
+
+
+# -- private files -------------------------------------------------------------------------------------------------
+
+
+def _watch_private_files(events: Events) -> None:
+    sync, replace = os.fsync, os.replace
+
+    def watched_sync(descriptor: int) -> None:
+        draft = ".draft-" in str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        if draft:
+            events.happen("draft.before")
+        sync(descriptor)
+        if draft:
+            events.happen("draft.after")
+
+    def watched_replace(source: Any, target: Any) -> None:
+        draft = ".draft-" in str(source)
+        if draft:
+            events.happen("name.before")
+        replace(source, target)
+        if draft:
+            events.happen("name.after")
+
+    os.fsync, os.replace = watched_sync, watched_replace
 
 
 # -- the wire ------------------------------------------------------------------------------------------------------

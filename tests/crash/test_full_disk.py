@@ -12,6 +12,7 @@ import pytest
 from crash_room import Room, open_room
 from daemon_processes import wait_for
 from fork_server import Killing
+from keys_of_room import Keys, Pair
 
 from thunes_cli.ledger.reserve import RESERVE
 from thunes_cli.model import Side
@@ -117,3 +118,24 @@ def test_a_start_with_a_full_disk(room: Room, small_disk: Path) -> None:
     room.step(2)
     room.settle()
     room.prove()
+
+
+def test_a_rotation_on_a_disk_that_fills_up(room: Room, small_disk: Path) -> None:
+    """Full once the rotation is written down: the new key cannot be written, and the old one stays."""
+    keys = Keys(room)
+    assert keys.rotate()[2].code == 0, room.said
+    _, new, ended = keys.rotate()
+    begun = ended.events[: ended.events.index("draft.before")].count("head.after")
+    made = room.post("/sim/key/add", {})
+    path = keys.write_key(Pair(made["api_key"], made["api_secret"]))
+    before = keys.file.read_bytes()
+
+    with room.spawner.stopped(keys.command(path, Killing(on="head.after", nth=begun, stop=True))):
+        filling = fill(small_disk)
+
+    assert keys.file.read_bytes() == before
+    assert keys.drafts == []
+    assert "No space left on device; the old key" in room.said
+    filling.unlink()
+    keys.prove(new, Pair(made["api_key"], made["api_secret"]))
+    assert keys.states()[-1] == "rolled_back"
