@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from thunes_cli.alerts.notifier import Message
+from thunes_cli.alerts.notifier import Message, NotDelivered
 from thunes_cli.audit.journal import Journal
 from thunes_cli.ledger.alerts import Severity, raise_alert
+
+GATHERED = timedelta(seconds=2)  # what comes together has been gathered by then
 
 
 def queue(
@@ -18,6 +21,11 @@ def queue(
     for text in texts:
         with journal.change() as change:
             raise_alert(change.connection, kind, text, severity=severity, at=change.at, at_wall=change.at_wall, key=key)
+
+
+def down(_: Message) -> NotDelivered:
+    """Any message fails."""
+    return NotDelivered("the messenger is down")
 
 
 @dataclass

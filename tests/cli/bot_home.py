@@ -103,8 +103,13 @@ class BotHome:
         wall = datetime.now(UTC)
         create_ledger(self.path / "thunes.db", environment="sim", instance="abcdef", epoch="abc", wall=wall)
         anchor = Anchor(wall=wall, market=self.market, speed=Decimal(0))
-        self.journal = Journal(Ledger(self.path / "thunes.db"), self.path / "audit_trail.jsonl", Clock(anchor))
+        self.journal = Journal(Ledger(self.path / "thunes.db"), self.trail, Clock(anchor))
         self.at(self.market)
+
+    @property
+    def trail(self) -> Path:
+        """The audit trail's open segment."""
+        return self.path / "audit_trail.jsonl"
 
     def close(self) -> None:
         """Close the ledger, as a daemon does that ends."""
