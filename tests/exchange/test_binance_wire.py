@@ -5,11 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import logging
-import subprocess
-import sys
-import threading
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from exchange_cases import API_KEY, API_SECRET, BUY, FULL, MARKET_MS, ORDER, RECV_WINDOW_MS, SELL, START, TRADE
-from loopback_exchange import LoopbackExchange, Request, answer, error, hang
+from loopback_exchange import LoopbackExchange, Request, answer, error
 
 from thunes_cli.clock import Clock, from_ms
 from thunes_cli.config.credentials import Credentials
@@ -27,7 +23,7 @@ from thunes_cli.config.endpoints import Endpoints
 from thunes_cli.config.secrets import Secret
 from thunes_cli.errors import ConfigError
 from thunes_cli.exchange.binance import BinanceExchange, connect
-from thunes_cli.exchange.failures import ExchangeDown, Rejected, TimestampRejected
+from thunes_cli.exchange.failures import Rejected
 from thunes_cli.ledger.bans import RateLimits
 from thunes_cli.model import Candle, ClientOrderId, MarketOrder, Side
 
@@ -269,40 +265,6 @@ def test_an_unknown_symbol_does_not_hide_the_others(
     assert exchange.symbol_rules([]) == {}
 
 
-def test_minus_1021_resyncs_and_asks_a_read_once_more(
-    endpoints: Endpoints, credentials: Credentials, clock: Clock, server: LoopbackExchange
-) -> None:
-    """A signed read survives one -1021 with a new timestamp; a second one is raised; without a resync, the first."""
-    resyncs: list[int] = []
-
-    def resync() -> None:
-        resyncs.append(1)
-        anchor = clock.anchor
-        clock.set_anchor(type(anchor)(anchor.wall, anchor.market + timedelta(seconds=5)))
-
-    exchange = connect(endpoints, credentials, clock=clock, recv_window_ms=5000, timeout_s=1, on_clock_skew=resync)
-    server.then("/api/v3/openOrders", error(-1021), answer([]), error(-1021), error(-1021))
-
-    assert exchange.open_orders("BTCUSDT") == []
-    assert [request.fields["timestamp"] for request in server.requests] == [str(MARKET_MS), str(MARKET_MS + 5000)]
-    with pytest.raises(TimestampRejected):
-        exchange.open_orders("BTCUSDT")
-
-    assert len(resyncs) == 2
-    assert len(server.requests) == 4
-
-
-def test_minus_1021_on_an_order_is_the_callers_to_retry(exchange: BinanceExchange, server: LoopbackExchange) -> None:
-    """An order is sent once: the new timestamp has to be committed before it goes out again."""
-    server.then("/api/v3/order", error(-1021, "Timestamp for this request is outside of the recvWindow."))
-
-    with pytest.raises(TimestampRejected) as caught:
-        exchange.place(SELL, timestamp_ms=1)
-
-    assert caught.value.business_code == -1021
-    assert len(server.requests) == 1
-
-
 def test_an_order_that_does_not_exist_is_none(exchange: BinanceExchange, server: LoopbackExchange) -> None:
     """-2013 is an answer, any other business code is not."""
     server.then("/api/v3/order", error(-2013, "Order does not exist."), error(-2026))
@@ -336,103 +298,3 @@ def test_the_wallet_interface_is_asked_only_where_there_is_one(
     finally:
         wallet.close()
     assert not server.requests
-
-
-def test_an_order_goes_out_on_a_connection_of_its_own(exchange: BinanceExchange, server: LoopbackExchange) -> None:
-    """Reads share a connection; an order never meets one that broke unnoticed."""
-    server.always |= {"/api/v3/ping": answer({}), "/api/v3/order": answer(FULL)}
-
-    exchange.ping()
-    exchange.ping()
-    exchange.place(SELL, timestamp_ms=MARKET_MS)
-
-    assert [request.connection for request in server.requests] == [1, 1, 2]
-
-
-def test_a_hanging_read_does_not_delay_an_order(
-    endpoints: Endpoints, credentials: Credentials, clock: Clock, server: LoopbackExchange
-) -> None:
-    """Threads share no connection and no lock: an order is answered while another thread's read hangs."""
-    exchange = connect(endpoints, credentials, clock=clock, recv_window_ms=5000, timeout_s=60)
-    server.then("/api/v3/ping", hang)
-    server.then("/api/v3/order", answer(FULL))
-
-    def read_until_the_end() -> None:
-        with pytest.raises(ExchangeDown):
-            exchange.ping()
-
-    read = threading.Thread(target=read_until_the_end, daemon=True)
-    read.start()
-    assert server.hanging.wait(10)
-
-    report = exchange.place(SELL, timestamp_ms=MARKET_MS)
-
-    assert report.order_id == 41
-    assert read.is_alive()
-
-
-def test_headers_of_every_answer_are_handed_on(
-    endpoints: Endpoints, credentials: Credentials, clock: Clock, server: LoopbackExchange
-) -> None:
-    """Used weight is heard from refusals too."""
-    heard: list[str] = []
-    exchange = connect(
-        endpoints,
-        credentials,
-        clock=clock,
-        recv_window_ms=5000,
-        timeout_s=1,
-        on_headers=lambda headers: heard.append(headers["x-mbx-used-weight-1m"]),
-    )
-    server.then("/api/v3/ping", answer({}, X_MBX_USED_WEIGHT_1M="3"), error(-1100, X_MBX_USED_WEIGHT_1M="4"))
-
-    exchange.ping()
-    with pytest.raises(Rejected):
-        exchange.ping()
-
-    assert heard == ["3", "4"]
-
-
-def test_loopback_never_goes_through_a_proxy(
-    monkeypatch: pytest.MonkeyPatch, exchange: BinanceExchange, server: LoopbackExchange
-) -> None:
-    """The operator's proxy variables do not break a simulator on this machine."""
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    monkeypatch.delenv("no_proxy", raising=False)
-    server.then("/api/v3/time", answer({"serverTime": MARKET_MS}))
-
-    assert exchange.server_time() == datetime.fromtimestamp(MARKET_MS / 1000, UTC)
-
-
-def test_signatures_stay_out_of_debug_logs(
-    exchange: BinanceExchange, server: LoopbackExchange, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Even with everything at DEBUG no log holds a signature, a key or a secret."""
-    caplog.set_level(logging.DEBUG)
-    server.then("/api/v3/openOrders", answer([]))
-
-    exchange.open_orders("BTCUSDT")
-
-    signature = server.requests[0].fields["signature"]
-    for word in (signature, API_KEY, API_SECRET):
-        assert word not in caplog.text
-    assert API_SECRET not in repr(exchange) + repr(vars(exchange)) + repr(vars(exchange._client))
-
-
-def test_python_binance_is_imported_late_and_without_its_package_init() -> None:
-    """Importing our side costs nothing; connecting leaves out the library's asynchronous half."""
-    program = (
-        "import sys; import thunes_cli.exchange.guarded_binance\n"
-        "heavy = {'binance', 'requests', 'pybreaker', 'pydantic', 'aiohttp', 'asyncio'}\n"
-        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
-        "import thunes_cli.exchange.binance_client\n"
-        "assert 'aiohttp' not in sys.modules\n"
-        "import binance\n"
-        "assert binance.Client and binance.AsyncClient\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)
-    sources = Path(__file__).parents[2].joinpath("thunes_cli").rglob("*.py")
-    importing = [path.name for path in sources if "binance.client import" in path.read_text(encoding="utf-8")]
-    assert importing == ["binance_client.py"]
