@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -263,6 +264,26 @@ def test_an_unknown_symbol_does_not_hide_the_others(
     assert [request.fields["symbols"] for request in server.requests] == ['["币USDT","NOPE"]', '["币USDT"]', '["NOPE"]']
     assert [limits.weight_1m for limits in told] == [6000]
     assert exchange.symbol_rules([]) == {}
+
+
+def test_of_many_symbols_halves_are_asked_for(exchange: BinanceExchange, server: LoopbackExchange) -> None:
+    """One delisted symbol costs a few questions, not one a symbol; a request's line does not grow without end."""
+    listed = [symbol_entry(f"C{number}USDT") for number in range(4)]
+    server.then(
+        "/api/v3/exchangeInfo",
+        error(-1121, "Invalid symbol."),
+        answer({"symbols": listed[:2]}),
+        error(-1121, "Invalid symbol."),
+        answer({"symbols": listed[2:3]}),
+        error(-1121, "Invalid symbol."),
+    )
+
+    rules = exchange.symbol_rules(["C0USDT", "C1USDT", "C2USDT", "GONE"])
+    server.then("/api/v3/exchangeInfo", answer({"symbols": listed}), answer({"symbols": []}))
+    exchange.symbol_rules([f"C{number}USDT" for number in range(300)])
+
+    assert sorted(rules) == ["C0USDT", "C1USDT", "C2USDT"]
+    assert [len(json.loads(request.fields["symbols"])) for request in server.requests] == [4, 2, 2, 1, 1, 150, 150]
 
 
 def test_an_order_that_does_not_exist_is_none(exchange: BinanceExchange, server: LoopbackExchange) -> None:

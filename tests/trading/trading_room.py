@@ -64,10 +64,18 @@ class Room:
             return positions.all_positions(connection)
 
 
-def assemble(journal: Journal, exchange: ScriptedExchange, time: ManualTime, *, home: Path, **limits: object) -> Room:
+def assemble(
+    journal: Journal,
+    exchange: ScriptedExchange,
+    time: ManualTime,
+    *,
+    home: Path,
+    symbols: tuple[str, ...] = ("BTCUSDT",),
+    **limits: object,
+) -> Room:
     """Build the trading room around an exchange."""
     plan = TradingPlan(
-        symbols=("BTCUSDT",),
+        symbols=symbols,
         timeframe="1h",
         quote_amount=Decimal(12),
         strategy="sma",
@@ -86,21 +94,21 @@ def assemble(journal: Journal, exchange: ScriptedExchange, time: ManualTime, *, 
         }
         | limits
     )
-    symbols = SymbolBook(exchange)
-    resolver = Resolver(journal, exchange, symbols, margin=plan.not_placed_margin, max_daily_loss=bounds.max_daily_loss)
-    execution = Execution(journal, exchange, symbols, max_daily_loss=bounds.max_daily_loss, resync=lambda: None)
+    book = SymbolBook(exchange)
+    resolver = Resolver(journal, exchange, book, margin=plan.not_placed_margin, max_daily_loss=bounds.max_daily_loss)
+    execution = Execution(journal, exchange, book, max_daily_loss=bounds.max_daily_loss, resync=lambda: None)
     engine = Engine(
         journal,
         exchange,
         RestFeed(exchange, journal.clock, timeframe="1h"),
-        symbols,
+        book,
         execution,
         plan=plan,
         limits=bounds,
         home=home,
     )
-    gate = Gate(journal, exchange, symbols, resolver, plan=plan, wait=lambda _seconds: True)
-    return Room(journal, exchange, time, engine, resolver, gate, symbols, plan)
+    gate = Gate(journal, exchange, book, resolver, plan=plan, wait=lambda _seconds: True)
+    return Room(journal, exchange, time, engine, resolver, gate, book, plan)
 
 
 @pytest.fixture

@@ -18,13 +18,14 @@ from thunes_cli.exchange.account_line import Event
 from thunes_cli.exchange.failures import ExchangeFailure
 from thunes_cli.exchange.lifeline import Lifeline
 from thunes_cli.exchange.line import Change, LineState, Patience
+from thunes_cli.trading.reconcile_choice import ALL_AT_ONCE
+from thunes_cli.trading.reconcile_reading import Progress
 
 _log = logging.getLogger(__name__)
 
 _MOST_WAITING = 10_000  # events; whoever has so many has to compare in any case
 _LEAST_DISTANCE_S = 10.0
-_CHEAP_SYMBOLS = 20
-_EACH_SYMBOL_S = 2.0  # a comparison of many symbols costs their multiple of request weight
+_EACH_SYMBOL_S = 2.0  # of those that a comparison reads: they cost their multiple of request weight
 
 
 class AccountWatch:
@@ -38,9 +39,8 @@ class AccountWatch:
         self._worker = Worker("account", on_end=room.journal.close)
         self._waiting: deque[Event] = deque()
         self._compare = self._gap = False
-        self._distance_s = max(_LEAST_DISTANCE_S, _EACH_SYMBOL_S * len(room.plan.symbols))
+        self._distance_s = max(_LEAST_DISTANCE_S, _EACH_SYMBOL_S * min(len(room.plan.symbols), ALL_AT_ONCE))
         self._not_before_mono = 0.0
-        self._is_cheap = len(room.plan.symbols) <= _CHEAP_SYMBOLS  # the gate has compared a moment ago
         self._line = Lifeline(room.account, patience.whose_silence_means_nothing(), on_change=self._changed)
         room.account.connect_to(self._take, renew=self._line.renew)
 
@@ -69,7 +69,7 @@ class AccountWatch:
         self.poke()
 
     def _changed(self, change: Change, why: str) -> None:
-        if change in {Change.AGAIN, Change.RESTORED} or (change is Change.UP and self._is_cheap):
+        if change in {Change.UP, Change.AGAIN, Change.RESTORED}:
             self._gap = True  # nothing is repeated: what happened meanwhile is asked for
         elif change is Change.FELL_BACK:
             _log.warning("account events come by REST comparisons until the stream is back: why=%s", why)
@@ -98,10 +98,10 @@ class AccountWatch:
         """Whether something happened that only a comparison can settle, and one may be made now."""
         return (self._compare or self._gap) and self._clock.monotonic() >= self._not_before_mono
 
-    def close_gap(self) -> str | None:
+    def close_gap(self, progress: Progress) -> str | None:
         """Compare ledger and exchange; after a new connection only if the exchange knows more than the ledger.
 
-        What could not be found out is still wanted.
+        What could not be found out is still wanted. ``progress`` is called between two questions.
         """
         self._not_before_mono = self._clock.monotonic() + self._distance_s
         compare, self._compare, self._gap = self._compare, False, False
@@ -109,7 +109,7 @@ class AccountWatch:
             self._room.resolver.resolve_due()
             if not compare and not self._room.reconciler.is_behind():
                 return "nothing happened meanwhile"
-            return self._room.reconciler.routine(by="stream").summary
+            return self._room.reconciler.routine(by="stream", progress=progress).summary
         except (ExchangeFailure, Unavailable) as error:
             self._compare, self._gap = compare, True
             _log.warning("account not compared yet: why=%s", error)

@@ -190,7 +190,7 @@ class _Daemon:
         self._work.begin(self._beats)
         if self._request.watch is not None:
             self._beats.add(self._request.watch_every_s, self._request.watch, at_once=True)
-        self._notifier.ready(f"{room.engine.mode}, {', '.join(room.plan.symbols)}")
+        self._notifier.ready(f"{room.engine.mode}, {room.plan.what}")
 
     def _look(self) -> Sequence[str]:
         """What of ourselves a sign of life must not hide."""

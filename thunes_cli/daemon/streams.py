@@ -32,7 +32,14 @@ class Streams:
     """Everything that listens."""
 
     def __init__(
-        self, room: TradingRoom, configured: HomeSettings, link: ExchangeLink, *, worker: Worker, book: JobBook
+        self,
+        room: TradingRoom,
+        configured: HomeSettings,
+        link: ExchangeLink,
+        *,
+        worker: Worker,
+        book: JobBook,
+        stops_every_s: float,
     ) -> None:
         settings = configured.settings
         self._room = room
@@ -51,6 +58,8 @@ class Streams:
         self._gap_job = Job(jobs.ACCOUNT_GAP, self._close_gap, every_run=True)
         self._candle_job = Job(jobs.CANDLE_CHECK, self._check_candles)
         self._grid = Every(room.plan.signal_interval)
+        self._stops_every_s = stops_every_s
+        self._stops_looked_at_mono = 0.0
         room.feed.intake.wake_by(on_tick=self._submission(self._price_job), on_close=self._submission(self._candle_job))
 
     def begin(self, beats: Periodic) -> None:
@@ -123,4 +132,15 @@ class Streams:
 
     def _close_gap(self) -> str | None:
         assert self._account is not None
-        return self._account.close_gap()
+        return self._account.close_gap(self.breathe)
+
+    def breathe(self, _: int = 0) -> None:
+        """Look at stops in the middle of something long, as they are looked at between two jobs; it goes on after."""
+        try:
+            self._check_prices()
+            now = self._clock.monotonic()
+            if now - self._stops_looked_at_mono >= self._stops_every_s:
+                self._stops_looked_at_mono = now
+                self._room.engine.stop_check()
+        except Exception:  # noqa: BLE001 - the job of stops will say it; what it interrupted is not to blame
+            _log.exception("stops not looked at in between")

@@ -44,7 +44,7 @@ def tell_ready(change: Change, plan: TradingPlan, report: GateReport) -> None:
     held = positions.open_positions(change.connection)
     switch = controls.read_kill_switch(change.connection)
     trades = (
-        f"{', '.join(plan.symbols)} by {plan.strategy} on {plan.timeframe} candles, {plain(plan.quote_amount)} an entry"
+        f"{plan.what} by {plan.strategy} on {plan.timeframe} candles, {plain(plan.quote_amount)} an entry"
         if report.mode is Mode.TRADING
         else "exits only, no entries"
     )

@@ -93,7 +93,10 @@ class Work:
         self._worker.submit(jobs.SIGNAL_CHECK, lambda: self._check_first(point))
         self._worker.submit("plan", lambda: self._plan(point, since=now))
         streams = self._streams = Streams(
-            self._room, self._configured, self._link, worker=self._worker, book=self._book
+            *(self._room, self._configured, self._link),
+            worker=self._worker,
+            book=self._book,
+            stops_every_s=stop_check_every_s(self._clock.speed),
         )
         self._worker.submit("streams", streams.listen)
         streams.begin(beats)
@@ -175,7 +178,8 @@ class Work:
         self._room.resolver.resolve_due()
 
     def _reconcile(self) -> str:
-        return self._room.reconciler.routine(by="job").summary
+        assert self._streams is not None
+        return self._room.reconciler.routine(by="job", progress=self._streams.breathe).summary
 
     def _keep_trail(self) -> None:
         """Write what could not be written when it was made (a held lock, a full disk), sign and rotate when due."""

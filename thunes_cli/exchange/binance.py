@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _DAY = timedelta(hours=24)
 _MOST_ROWS = 1000
+_IN_ADDRESS = 200  # symbols of one question: a request's line may have some eight thousand characters
 
 
 def _ignore(_: object) -> None:
@@ -105,9 +106,11 @@ class BinanceExchange:
         return self._parsed(replies.server_time, self._read(self._client.get_server_time))
 
     def symbol_rules(self, symbols: Sequence[str]) -> dict[str, SymbolRules]:
-        """Rules by symbol. One unknown symbol makes Binance refuse the whole list: then each is asked for alone."""
+        """Rules by symbol. One unknown symbol makes Binance refuse the whole list: then its halves are asked for."""
         if not symbols:
             return {}
+        if len(symbols) > _IN_ADDRESS:
+            return self._rules_of_halves(symbols)
         try:
             return self._symbol_rules(symbols)
         except Rejected as failure:
@@ -115,7 +118,11 @@ class BinanceExchange:
                 raise
             if len(symbols) == 1:
                 return {}
-        return {name: rules for symbol in symbols for name, rules in self.symbol_rules([symbol]).items()}
+        return self._rules_of_halves(symbols)
+
+    def _rules_of_halves(self, symbols: Sequence[str]) -> dict[str, SymbolRules]:
+        middle = len(symbols) // 2
+        return self.symbol_rules(symbols[:middle]) | self.symbol_rules(symbols[middle:])
 
     def _symbol_rules(self, symbols: Sequence[str]) -> dict[str, SymbolRules]:
         wanted = json.dumps(list(dict.fromkeys(symbols)), ensure_ascii=False, separators=(",", ":"))

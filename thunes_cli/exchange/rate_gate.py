@@ -43,6 +43,7 @@ RECORD_EVERY_S = 5.0
 SLOW, STOP, LIGHT_STOP = 0.8, 0.9, 0.98  # shares of the minute's request weight; see pause_s
 _LONGEST_STEP_S = 5.0
 _CLOCKS_DIFFER_S = 0.5  # the exchange's minute may end a little after ours
+_REPEAT_LOG_S = 15.0
 
 _COUNT = re.compile(r"[0-9]{1,9}")
 _LOG = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class RateGate:
         self._recalled = False
         self._dirty = False
         self._recorded_mono = -math.inf
+        self._told_slow_mono = -math.inf
         self._silent_until_mono = -math.inf  # holds even when the ledger could not be written
 
     # -- bans --------------------------------------------------------------------------------------------------
@@ -161,10 +163,13 @@ class RateGate:
         self._recall()
         pause = pause_s(self._usage, self._clock.wall(), light=light)
         if pause > 0:
-            _LOG.warning(
-                "request weight nearly used up: used=%s limit=%s waiting_s=%.1f",
-                *(self._usage.used_weight_1m, self._usage.limit_1m, pause),
-            )
+            now = self._clock.monotonic()
+            if now - self._told_slow_mono >= _REPEAT_LOG_S:
+                self._told_slow_mono = now
+                _LOG.warning(
+                    "request weight nearly used up: used=%s limit=%s waiting_s=%.1f",
+                    *(self._usage.used_weight_1m, self._usage.limit_1m, pause),
+                )
             self._wait(pause)
         return pause
 

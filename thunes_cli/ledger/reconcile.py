@@ -56,6 +56,11 @@ def last_run(connection: sqlite3.Connection) -> Run | None:
     return None if row is None else Run(from_text(row["at"]), bool(row["clean"]), tuple(json.loads(row["findings"])))
 
 
+def runs_made(connection: sqlite3.Connection) -> int:
+    """How many comparisons were ever written down."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM reconcile_runs").fetchone()[0])
+
+
 def known_findings(connection: sqlite3.Connection, *, exchange_epoch: int) -> dict[str, KnownFinding]:
     """What the last run left, and what was ever accepted, by key."""
     rows = connection.execute("SELECT * FROM reconcile_findings WHERE exchange_epoch = ?", (exchange_epoch,)).fetchall()

@@ -42,6 +42,8 @@ def merge_candles(known: Iterable[Candle], newer: Iterable[Candle]) -> tuple[Can
 
 def find_gaps(candles: Sequence[Candle], *, span: timedelta) -> tuple[Gap, ...]:
     """The holes inside a series in the order of time whose candles last ``span`` each."""
+    if not candles or candles[-1].open_time - candles[0].open_time == (len(candles) - 1) * span:
+        return ()  # as many as fit: told three hundred times at the end of a minute, so without looking at each
     gaps: list[Gap] = []
     for before, after in pairwise(candles):
         start = before.open_time + span

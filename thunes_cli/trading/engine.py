@@ -24,7 +24,7 @@ from thunes_cli.risk.rules import Limits
 from thunes_cli.trading.entering import NO_QUOTE, Condition, Entries, Quote
 from thunes_cli.trading.execution import Execution
 from thunes_cli.trading.exiting import Exits
-from thunes_cli.trading.plan import TradingPlan
+from thunes_cli.trading.plan import TradingPlan, named
 from thunes_cli.trading.symbols import SymbolBook
 from thunes_cli.trading.watch import Watch
 
@@ -68,6 +68,7 @@ class Engine:
         self._exits = Exits(journal, exchange, symbols, execution)
         self._entries = Entries(journal, plan, limits, home=home)
         self._watches: dict[tuple[str, str], Watch] = {}
+        self._failures: dict[tuple[int, str], list[str]] = {}
         self.mode = Mode.TRADING
         self.mode_reason = ""
         self.skew = timedelta(0)
@@ -75,32 +76,41 @@ class Engine:
     def signal_check(self) -> list[Tick]:
         """Check SYMBOLS ∪ symbols with a position (exits only). A symbol that fails does not stop the others."""
         held = self._open_positions()
-        ticks: list[Tick] = []
+        ticks: dict[str, Tick] = {}
         bugs: list[Exception] = []
-        for symbol in [*self._plan.symbols, *sorted(held.keys() - set(self._plan.symbols))]:
+        symbols = [*self._plan.symbols, *sorted(held.keys() - set(self._plan.symbols))]
+        for symbol in sorted(symbols, key=lambda symbol: symbol not in held):  # of many symbols the first may be sold
             try:
-                ticks.append(self._try_check(symbol, held.get(symbol)))
+                ticks[symbol] = self._try_check(symbol, held.get(symbol))
             except Exception as error:  # noqa: BLE001 - whatever it is, other symbols may have to be sold
                 bugs.append(error)
+        self._tell_failures()
         if bugs:
             raise bugs[0]
-        return ticks
+        return [ticks[symbol] for symbol in symbols if symbol in ticks]
 
     def candle_check(self, symbol: str) -> Tick:
         """Check one symbol whose candle has just closed; the check on the grid finds what was decided already."""
         with self._journal.read() as connection:
             position = positions.position_of_symbol(connection, symbol)
-        return self._try_check(symbol, position)
+        try:
+            return self._try_check(symbol, position)
+        finally:
+            self._tell_failures()
 
     def _try_check(self, symbol: str, position: Position | None) -> Tick:
         try:
             return self._check(symbol, position)
-        except ExchangeFailure as error:
-            _log.warning("check failed: symbol=%s why=%s", symbol, error)
+        except (ExchangeFailure, ConfigError) as error:
+            level = logging.ERROR if isinstance(error, ConfigError) else logging.WARNING
+            self._failures.setdefault((level, str(error)), []).append(symbol)
             return Tick(symbol, reason=error.code)
-        except ConfigError as error:
-            _log.error("check failed: symbol=%s why=%s", symbol, error)
-            return Tick(symbol, reason=error.code)
+
+    def _tell_failures(self) -> None:
+        """A line a cause: an exchange that is away fails every symbol alike."""
+        failures, self._failures = self._failures, {}
+        for (level, why), symbols in failures.items():
+            _log.log(level, "check failed: symbol=%s why=%s", named(symbols), why)
 
     def stop_check(self) -> None:
         """Look at the last price of every position: stops, and exits that are wanted already."""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from thunes_cli.model import timeframe_span
+
+_NAMED = 8
+
+
+def named(symbols: Sequence[str]) -> str:
+    """Symbols for a line of text: all of them, or the first and how many more."""
+    more = len(symbols) - _NAMED
+    return ", ".join(symbols[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +32,11 @@ class TradingPlan:
     signal_interval: timedelta
     not_placed_margin: timedelta
     min_free_mib: int
+
+    @property
+    def what(self) -> str:
+        """The symbols for a line of text."""
+        return named(self.symbols)
 
     @property
     def candle_span(self) -> timedelta:

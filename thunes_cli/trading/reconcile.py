@@ -16,12 +16,14 @@ from thunes_cli.ledger.identity import read_identity
 from thunes_cli.ledger.order_numbers import last_exchange_ids
 from thunes_cli.ledger.positions import open_positions
 from thunes_cli.ledger.reconcile import last_run
+from thunes_cli.trading.expected import differences
 from thunes_cli.trading.fee_values import correct_fee_values
 from thunes_cli.trading.findings import Kind
 from thunes_cli.trading.operator_word import Judgement
 from thunes_cli.trading.plan import TradingPlan
 from thunes_cli.trading.reconcile_accept import accept_everything
 from thunes_cli.trading.reconcile_apply import Applied, Settling
+from thunes_cli.trading.reconcile_choice import ALL_AT_ONCE
 from thunes_cli.trading.reconcile_look import Look, Looker, Scope, silently
 from thunes_cli.trading.reconcile_reading import Progress
 from thunes_cli.trading.reconcile_record import write_down
@@ -113,7 +115,8 @@ class Reconciler:
     def is_behind(self) -> bool:
         """Whether the exchange lists orders younger than any that was written down; one request a symbol.
 
-        Then an old copy of this home was put back, a second one is alive, or somebody else trades.
+        Then an old copy of this home was put back, a second one is alive, or somebody else trades. Of many symbols the
+        balances are asked for instead: whether they are what the ledger says.
 
         Raises:
             ExchangeFailure: it could not be found out.
@@ -123,24 +126,34 @@ class Reconciler:
             held = {position.symbol for position in open_positions(connection)}
             cursors = read_cursors(connection, exchange_epoch=epoch)
             known = last_exchange_ids(connection, exchange_epoch=epoch)
-        for symbol in sorted({*self._plan.symbols, *held}):
+        symbols = sorted({*self._plan.symbols, *held})
+        if len(symbols) > ALL_AT_ONCE:
+            return self._balances_differ()
+        for symbol in symbols:
             listed = cursors[symbol].order_id if symbol in cursors else -1
             if self._exchange.orders(symbol, from_order_id=max(listed, known.get(symbol, -1)) + 1):
                 return True
         return False
 
-    def routine(self, *, by: str) -> Reconciled:
+    def _balances_differ(self) -> bool:
+        account = self._exchange.account()
+        with self._journal.read() as connection:
+            return bool(differences(connection, account))
+
+    def routine(self, *, by: str, progress: Progress = silently) -> Reconciled:
         """Look, settle what is proven, look again if that changed anything, write down, freeze what stays open.
+
+        ``progress`` is called between two questions: a comparison may take minutes, and stops must not wait for it.
 
         Raises:
             ExchangeFailure: something could not be found out; nothing is concluded from that.
         """
         correct_fee_values(self._exchange, self._journal, max_daily_loss=self._max_daily_loss)
-        scope = Scope(since=self._journal.clock.now() - USUAL_REACH)
-        look = self._looker.look(scope)
+        scope = Scope(since=self._journal.clock.now() - USUAL_REACH, sparing=True)
+        look = self._looker.look(scope, progress=progress)
         applied = self._settling.settle(look)
         if applied:
-            look = self._looker.look(scope)
+            look = self._looker.look(scope, progress=progress)
         write_down(self._journal, look, by=by, traded=self._traded())
         done = Reconciled(look, tuple(applied))
         for item in applied:

@@ -20,6 +20,7 @@ from thunes_cli.model import ClientOrderId, OrderReport
 from thunes_cli.trading.findings import Kind
 from thunes_cli.trading.reconcile_assets import Asset
 from thunes_cli.trading.reconcile_books import Before, read_before, read_books, windows_for
+from thunes_cli.trading.reconcile_choice import ALL_AT_ONCE, choose_symbols
 from thunes_cli.trading.reconcile_compare import Comparison, compare
 from thunes_cli.trading.reconcile_inputs import BNB, Books, Listed, Market, Terms, Window
 from thunes_cli.trading.reconcile_reading import MarketReader, Progress
@@ -33,10 +34,14 @@ _SUSPECTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What to compare: orders and trades since a market time (None: all of our time), of one symbol or of all."""
+    """What to compare: orders and trades since a market time (None: all of our time), of one symbol or of all.
+
+    ``sparing``: of many symbols only those on which something may have happened, and some in turn.
+    """
 
     since: datetime | None
     symbol: str | None = None
+    sparing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ class Looker:
             self._wait(pause)
             if _unexplained(look):
                 suspects = suspects or self._suspects(look)
-                scope = scope if scope.symbol else replace(scope, since=None)
+                scope = scope if scope.symbol else replace(scope, since=None, sparing=False)
             look = self._once(scope, suspects, progress)
             if _fresh(look, known) == fresh:
                 break
@@ -130,8 +135,11 @@ class Looker:
         names = [scope.symbol] if scope.symbol else sorted({*self._traded, *before.assets, *suspects})
         rules = self._symbols.refresh(names)
         assets = dict(before.assets) | {name: (each.base, each.quote) for name, each in rules.items()}
+        chosen = {name: assets[name] for name in names if name in assets}
+        account = self._exchange.account() if scope.sparing and len(chosen) > ALL_AT_ONCE else None
         with self._journal.read() as connection:
-            chosen = {name: assets[name] for name in names if name in assets}
+            if account is not None:
+                chosen = {name: chosen[name] for name in choose_symbols(connection, before, chosen, account)}
             windows = windows_for(connection, before, chosen, since=scope.since)
         market = self._read(windows, before, progress)
         if identity.uid not in {None, market.uid}:

@@ -57,9 +57,10 @@ class Watch:
         """
         if candles and self._last is not None and candles[0].open_time > self._last.close_time:
             self._start()
-        for candle in candles:
-            if self._last is not None and candle.open_time <= self._last.open_time:
-                continue
+        known = len(candles)
+        while known and (self._last is None or candles[known - 1].open_time > self._last.open_time):
+            known -= 1
+        for candle in candles[known:]:
             signal = self._source.update(candle)
             self._last = candle
             if signal is not None:
