@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from fake_vault import TOKEN, FakeVault
 from moto.server import ThreadedMotoServer
 
 from thunes_cli.config.faults import SettingsInvalid
@@ -22,7 +22,6 @@ from thunes_cli.config.sources import sources_of
 
 KEY, SECRET, NEW = "k" * 64, "s" * 64, "n" * 64
 ID = "thunes/binance"
-TOKEN = "hvs.a-token-of-the-test"
 
 
 def settings_of(environ: dict[str, str]) -> Settings:
@@ -117,63 +116,9 @@ def test_no_such_secret_is_a_fault_no_answer_is_unavailable(aws_environ: dict[st
 # -- Vault ---------------------------------------------------------------------------------------------------------
 
 
-class FakeVault(ThreadingHTTPServer):
-    """Vault's published contract of ``/v1/<mount>/data/<path>``: versions, check-and-set, 403 and 404 in its shapes."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.versions: list[dict[str, Any]] = [{"BINANCE_API_KEY": KEY, "BINANCE_API_SECRET": SECRET}]
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: FakeVault
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-    def _answer(self, status: int, document: dict[str, Any]) -> None:
-        body = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _refused(self) -> bool:
-        if self.headers.get("X-Vault-Token") != TOKEN:
-            self._answer(403, {"errors": ["permission denied"]})
-            return True
-        if self.path != "/v1/secret/data/thunes/binance":
-            self._answer(404, {"errors": []})
-            return True
-        return False
-
-    def do_GET(self) -> None:
-        if not self._refused():
-            versions = self.server.versions
-            metadata = {"version": len(versions), "destroyed": False, "deletion_time": ""}
-            self._answer(200, {"data": {"data": versions[-1], "metadata": metadata}})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self._refused():
-            return
-        if body["options"]["cas"] != len(self.server.versions):
-            self._answer(400, {"errors": ["check-and-set parameter did not match the current version"]})
-            return
-        self.server.versions.append(body["data"])
-        self._answer(200, {"data": {"version": len(self.server.versions)}})
-
-
 @pytest.fixture
 def vault() -> Iterator[FakeVault]:
-    server = FakeVault()
+    server = FakeVault({"BINANCE_API_KEY": KEY, "BINANCE_API_SECRET": SECRET})
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
