@@ -25,11 +25,15 @@ _SHOWN_HOME = "/var/lib/thunes"
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A home in some state, the environment commands see there, and texts that a reader should not see."""
+    """A home in some state, the environment commands see there, and texts that a reader should not see.
+
+    ``by_hand``: what somebody does elsewhere once a command was run, by how its line begins.
+    """
 
     home: Path
     environ: Mapping[str, str] = field(default_factory=dict)
     hidden: Mapping[str, str] = field(default_factory=dict)
+    by_hand: Mapping[str, Callable[[], None]] = field(default_factory=dict)
 
 
 Setting = Callable[[Path, ExitStack], Scene]
@@ -65,6 +69,9 @@ def _output_of(line: str, scene: Scene) -> str:
     code = run(words[1:], environ=environ, streams=streams)
     assert isinstance(streams.stdout, io.StringIO)
     assert isinstance(streams.stderr, io.StringIO)
+    for beginning, act in scene.by_hand.items():
+        if command.startswith(beginning):
+            act()
     text = streams.stdout.getvalue() + streams.stderr.getvalue()
     for secret, instead in {str(scene.home): _SHOWN_HOME, **scene.hidden}.items():
         text = text.replace(secret, instead)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,17 @@ def told(home: ExchangeHome) -> list[str]:
 def states(home: ExchangeHome) -> list[str]:
     """How each change of key ended."""
     return [each["state"] for each in home.ask("keys", "history", "--json").data["rotations"]]
+
+
+@dataclass
+class Stored:
+    """A home whose key lives in a store; ``read`` looks into the store as its owner does, ``names`` are those there."""
+
+    home: ExchangeHome
+    read: Callable[[], dict[str, Any]]
+    names: dict[str, str]
+
+    def pair(self) -> tuple[str, str]:
+        """The key and the secret that are stored."""
+        stored = self.read()
+        return stored[self.names["key"]], stored[self.names["secret"]]

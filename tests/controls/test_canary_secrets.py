@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -13,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from bot_home import thunes
+from canaries import Canaries
 from daemon_processes import Exchange, Home, wait_for
 from misbehaving_proxy import MisbehavingProxy, healthy, storm, unauthorized
 
 TOKEN = "7654321098:CANARY-telegram-token_abcdefghij"
 PULSE = "canary-pulse-0123456789"
-SIGNED = re.compile(rb"signature=[0-9a-fA-F]{8}")
 # Fails where a bug of ours would, with everything secret in the text, the cause and the local variables.
 LEAKING = """
 import sys
@@ -57,43 +56,6 @@ ANSWERS = [
     ("keys", "check"),
     ("keys", "status"),
 ]
-
-
-class Canaries:
-    """What must not be seen, and everything that was seen."""
-
-    def __init__(self, secrets: dict[str, str]) -> None:
-        self.secrets = secrets
-        self.seen: list[tuple[str, bytes]] = []
-
-    def look(self, where: str, data: bytes | str) -> None:
-        """Remember a piece of output."""
-        self.seen.append((where, data.encode() if isinstance(data, str) else data))
-
-    def look_at_files(self, home: Path) -> None:
-        """Every file of the home but the two places where secrets live."""
-        for path in sorted(home.rglob("*")):
-            if path.is_file() and path.name != ".env" and "sim" not in path.relative_to(home).parts:
-                self.look(str(path.relative_to(home)), path.read_bytes())
-
-    def look_at_processes(self) -> None:
-        """The arguments of every process of this machine, as ``ps`` shows them to everybody."""
-        shown = subprocess.run(["ps", "-eo", "args"], capture_output=True, check=True)
-        self.look("ps", shown.stdout)
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                self.look(str(path), path.read_bytes())
-            except OSError:  # it has ended
-                continue
-
-    def found(self) -> list[str]:
-        """Where a secret, or a signature, was seen."""
-        return [
-            f"{name} in {where}"
-            for where, data in self.seen
-            for name, value in self.secrets.items()
-            if value.encode() in data
-        ] + [f"signature in {where}" for where, data in self.seen if SIGNED.search(data)]
 
 
 @pytest.fixture

@@ -8,9 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from bot_home import DEAD, NOON, BotHome
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from exchange_home import ExchangeHome, exchange_home
 from pages import Scene, Setting
+from rotating_home import rotating_home, sim_key
 
+from thunes_cli.config.private_file import write_private_file
 from thunes_cli.exchange.breaker import Breaker
 from thunes_cli.exchange.failures import ExchangeDown
 from thunes_cli.ledger import daemon
@@ -91,6 +94,24 @@ def a_sale_by_hand(place: Path, stack: ExitStack) -> Scene:
     return Scene(home.path, home.environ)
 
 
+def a_stolen_key(place: Path, stack: ExitStack) -> Scene:
+    """Somebody sold our coins with it, and its owner has just deleted it on the exchange's page."""
+    home = stack.enter_context(rotating_home(place))
+    position = home.buy()
+    home.stranger("SELL", quantity=format(position.quantity.quantize(Decimal("0.00001"), rounding="ROUND_DOWN"), "f"))
+    sim_key(home, "revoke", key=home.served.key[:12])
+
+    def register() -> None:
+        """The exchange's page takes the public key, and shows the API key it belongs to."""
+        (private,) = home.path.glob("private_key-*.pem")
+        public = load_pem_private_key(private.read_bytes(), None).public_key()
+        pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        made = sim_key(home, "add", public_key=pem)
+        write_private_file(Path("new-key"), f"{made['api_key']}\n")
+
+    return Scene(home.path, home.environ, by_hand={"thunes keys generate": register})
+
+
 def a_changed_trail(place: Path, stack: ExitStack) -> Scene:
     """Somebody made a loss smaller in the file."""
     bot = stack.enter_context(_bot(place / "home"))
@@ -124,5 +145,6 @@ SETTINGS: dict[str, Setting] = {
     "a lost fill": a_lost_fill,
     "a deposit": a_deposit,
     "a sale by hand": a_sale_by_hand,
+    "a stolen key": a_stolen_key,
     "a changed trail": a_changed_trail,
 }

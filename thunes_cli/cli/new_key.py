@@ -46,7 +46,7 @@ def read_new_key(call: Call, file: Path | None, signer: Path | None) -> Credenti
         UsageFault: there is no key to be read (2). ConfigError: others can read the file (78).
     """
     from thunes_cli.config.credentials import Credentials
-    from thunes_cli.config.secrets import Secret
+    from thunes_cli.config.secrets import Secret, redact_from_now_on
 
     streams = call.streams
     if file in {None, _STDIN} and streams.can_prompt:  # typed, it would be shown
@@ -60,7 +60,9 @@ def read_new_key(call: Call, file: Path | None, signer: Path | None) -> Credenti
     if any(not part.isascii() or not part.isprintable() or " " in part for part in given[:wanted]):
         raise UsageFault("what was given is no API key: it holds blanks or unprintable characters", hint="copy it anew")
     secret = None if signer is not None else Secret(given[1])
-    return Credentials(Secret(given[0]), secret, signer, "the new key")
+    new = Credentials(Secret(given[0]), secret, signer, "the new key")
+    redact_from_now_on(new.secrets())
+    return new
 
 
 def _prompted(*, secret: bool) -> list[str]:

@@ -6,6 +6,7 @@ Who we are comes from where AWS's own tools look: environment, configuration, th
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection
 from typing import Any
 
@@ -71,6 +72,8 @@ class AwsSecret:
             from botocore.exceptions import BotoCoreError, ClientError, NoRegionError  # noqa: PLC0415 - as above
         except ImportError:
             raise ExtraMissing(self.name, "boto3", "aws") from None
+        # At its debug level it logs whole answers: a secret, before anybody here knows what is to be redacted.
+        logging.getLogger("botocore").setLevel(logging.INFO)
         try:
             if self._client is None:
                 limits = Config(connect_timeout=_CONNECT_S, read_timeout=_ANSWER_S, retries={"total_max_attempts": 2})

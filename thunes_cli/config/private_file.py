@@ -11,6 +11,7 @@ import fcntl
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +25,19 @@ def write_private_file(path: Path, content: str | bytes) -> None:
     Raises:
         OSError: it could not be written (full disk, no permission); what was there before is unchanged.
     """
+    _write(path, content, os.replace)
+
+
+def write_new_private_file(path: Path, content: str | bytes) -> None:
+    """The same, but what is there already stays.
+
+    Raises:
+        FileExistsError: something is. OSError: as above.
+    """
+    _write(path, content, os.link)  # a rename would overwrite
+
+
+def _write(path: Path, content: str | bytes, give_name: Callable[[Path, Path], None]) -> None:
     data = content.encode() if isinstance(content, str) else content
     remove_drafts(path.parent, of=path.name)
     descriptor, draft = _begin_draft(path)
@@ -33,11 +47,10 @@ def write_private_file(path: Path, content: str | bytes) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-            draft.replace(path)
-    except BaseException:
-        with suppress(OSError):
+            give_name(draft, path)
+    finally:
+        with suppress(OSError):  # after a rename there is none
             draft.unlink()
-        raise
     sync_directory(path.parent)
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from thunes_cli.config.private_file import MODE, sync_directory
+from thunes_cli.config.private_file import write_new_private_file
 from thunes_cli.errors import ConfigError
 
 
@@ -53,17 +50,7 @@ def write_new_private_key(path: Path, pair: KeyPair) -> None:
     Raises:
         PrivateKeyThere: something is (78). OSError: it cannot be written.
     """
-    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            os.fchmod(stream.fileno(), MODE)
-            stream.write(pair.private)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.link(draft, path)  # a rename would overwrite
+        write_new_private_file(path, pair.private)
     except FileExistsError:
         raise PrivateKeyThere(path) from None
-    finally:
-        with suppress(OSError):
-            Path(draft).unlink()
-    sync_directory(path.parent)
