@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from benchmarks import alerts, audit, backup, daemon, feed, looking, reconcile, restart, simulator
+from benchmarks import alerts, audit, backup, daemon, feed, looking, many_symbols, reconcile, restart, simulator
 from benchmarks.measure import Cost, measure
 
 Figures = Callable[[Path, Mapping[str, str]], Iterator[str | tuple[str, str]]]
@@ -18,6 +18,7 @@ PARTS: dict[str, Figures] = {
     "daemon": daemon.figures,
     "alerts": alerts.figures,
     "feed": feed.figures,
+    "many": many_symbols.figures,
     "restart": restart.figures,
     "reconcile": reconcile.figures,
     "simulator": simulator.figures,

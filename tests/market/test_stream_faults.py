@@ -36,10 +36,14 @@ MINUTE = timedelta(minutes=1)
 
 
 class Listener:
-    """A consumer that asks as the daemon does, and keeps every candle it was given, in order."""
+    """A consumer that asks as the daemon does, and keeps every candle it was given, in order.
+
+    ``by_rest`` counts those that it was given while there was no stream.
+    """
 
     def __init__(self, serving: Serving) -> None:
         self.serving = serving
+        self.by_rest = 0
         self.clock = Clock()
         self.read_clock()
         endpoints = Endpoints(serving.url, serving.announced["stream_url"], serving.announced["ws_api_url"], None)
@@ -52,7 +56,7 @@ class Listener:
 
     def read_clock(self) -> None:
         wall = Clock().wall()
-        self.clock.set_anchor(Anchor(wall, from_ms(self.serving.now()), Decimal(SPEED)))
+        self.clock.set_anchor(Anchor(wall, from_ms(self.serving.now()), self.serving.options.speed))
 
     def listen(self, seconds: float, *, until: Callable[[], bool] = lambda: False) -> None:
         """Take candles for so long, or until something is true."""
@@ -62,11 +66,13 @@ class Listener:
             self.changes += [notice.change for notice in self.feed.take_notices()]
             for symbol in SYMBOLS:
                 try:
-                    candles = self.feed.closed_candles(symbol, needed=300)
+                    candles = self.feed.closed_candles(symbol, needed=600)
                 except ExchangeFailure:
                     continue
                 seen = self.seen[symbol]
-                seen += [each for each in candles if not seen or each.open_time > seen[-1].open_time]
+                fresh = [each for each in candles if not seen or each.open_time > seen[-1].open_time]
+                self.by_rest += len(fresh) if self.feed.mode == "rest" else 0
+                seen += fresh
             time.sleep(0.05)
 
     def strike(self, kind: str, **asked: Any) -> None:
@@ -97,8 +103,8 @@ class Listener:
 
 
 @contextmanager
-def listening(directory: Path) -> Iterator[Listener]:
-    with Serving(SimOptions(directory, speed=Decimal(SPEED))) as serving:
+def listening(directory: Path, *, speed: int = SPEED) -> Iterator[Listener]:
+    with Serving(SimOptions(directory, speed=Decimal(speed))) as serving:
         listener = Listener(serving)
         try:
             listener.listen(20, until=lambda: listener.feed.mode == "websocket")
@@ -140,17 +146,44 @@ def test_a_refusing_exchange_makes_it_fall_back_and_come_back(tmp_path: Path, mo
     """Nothing listens for a while: REST is the mode, then the stream again, and what closed meanwhile is there."""
     monkeypatch.setattr(lifeline, "_MOST_BACKOFF_S", 0.2)
     with listening(tmp_path) as listener:
-        listener.listen(1)
-        listener.strike("refuse", seconds=4)
-        listener.listen(10, until=lambda: Change.FELL_BACK in listener.changes)
-        assert Change.FELL_BACK in listener.changes
-        assert listener.feed.mode in {"rest", "down"}
+        fall_back_and_come_back(listener, "refuse", seconds=4)
 
-        listener.listen(20, until=lambda: Change.RESTORED in listener.changes)
-        assert listener.feed.mode == "websocket"
-        listener.listen(1)
+        listener.demand_the_exchanges_record(least=500)
 
-        listener.demand_the_exchanges_record(least=200)
+
+def test_without_streams_candles_come_over_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """WebSockets alone are refused: candle after candle comes over REST, and the stream goes on where REST ended."""
+    monkeypatch.setattr(lifeline, "_MOST_BACKOFF_S", 0.2)
+    with listening(tmp_path) as listener:
+        fall_back_and_come_back(listener, "ws_drop", seconds=4)
+
+        assert listener.by_rest >= 10 * len(SYMBOLS)
+        listener.demand_the_exchanges_record(least=500)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["refuse", "ws_drop"])
+def test_a_minute_and_a_half_without(tmp_path: Path, kind: str):
+    """Five candles a second, ninety seconds of them without an exchange, or without streams alone."""
+    with listening(tmp_path, speed=300) as listener:
+        fall_back_and_come_back(listener, kind, seconds=90)
+
+        assert kind == "refuse" or listener.by_rest >= 300 * len(SYMBOLS)
+        listener.demand_the_exchanges_record(least=500)
+
+
+def fall_back_and_come_back(listener: Listener, kind: str, *, seconds: float) -> None:
+    """Refuse for so long; REST stands in, and then the stream delivers again, five hundred candles in all."""
+    listener.listen(1)
+    listener.strike(kind, seconds=seconds)
+    listener.listen(20, until=lambda: Change.FELL_BACK in listener.changes)
+    assert Change.FELL_BACK in listener.changes
+    assert listener.feed.mode in {"rest", "down"}
+
+    listener.listen(seconds + 60, until=lambda: Change.RESTORED in listener.changes)
+    listener.listen(20, until=lambda: listener.feed.delivers)
+    assert listener.feed.mode == "websocket"
+    listener.listen(60, until=lambda: min(len(seen) for seen in listener.seen.values()) >= 510)
 
 
 def test_a_slow_consumer_loses_no_candle(tmp_path: Path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from thunes_cli.ledger.identity import (
 )
 from thunes_cli.ledger.orders import Sending
 from thunes_cli.ledger.reconcile import known_findings
-from thunes_cli.model import OrderState
+from thunes_cli.model import Fill, Order, OrderState
 from thunes_cli.process import boot_id, is_alive, this_process
 from thunes_cli.trading.reconcile_inputs import Books, Window
 
@@ -30,9 +30,19 @@ IN_FLIGHT_S = 15.0  # a request may take its time-out (10 s), and booking a mome
 
 def read_books(connection: sqlite3.Connection, clock: Clock) -> Books:
     """Everything of the exchange epoch in force, in the open transaction."""
+    epoch = read_identity(connection).exchange_epoch
+    return _books(connection, clock, orders.list_orders(connection), fills.all_fills(connection, exchange_epoch=epoch))
+
+
+def read_books_about(connection: sqlite3.Connection, clock: Clock, client_order_id: str) -> Books:
+    """What says whose an order is: the same with that order alone and no fills, quick in a long life."""
+    order = orders.find_order(connection, client_order_id)
+    return _books(connection, clock, [] if order is None else [order], [])
+
+
+def _books(connection: sqlite3.Connection, clock: Clock, rows: Sequence[Order], booked: Sequence[Fill]) -> Books:
     identity = read_identity(connection)
     epoch = identity.exchange_epoch
-    rows = orders.list_orders(connection)
     mine = [order for order in rows if parse_client_order_id(order.client_order_id) is not None]
     found = known_findings(connection, exchange_epoch=epoch).values()
     return Books(
@@ -45,7 +55,7 @@ def read_books(connection: sqlite3.Connection, clock: Clock) -> Books:
         baseline_at=baseline_taken(connection, exchange_epoch=epoch) or clock.now(),
         not_ours=read_not_ours(connection, exchange_epoch=epoch),
         orders=tuple(order for order in mine if order.exchange_epoch == epoch),
-        fills=tuple(fills.all_fills(connection, exchange_epoch=epoch)),
+        fills=tuple(booked),
         positions=tuple(positions.open_positions(connection)),
         assets={order.symbol: (order.base, order.quote) for order in rows},
         in_flight=frozenset(each.order.id for each in orders.unfinished(connection) if _in_flight(each, clock)),

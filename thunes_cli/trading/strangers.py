@@ -12,7 +12,7 @@ from thunes_cli.audit.journal import Journal
 from thunes_cli.ledger.external import ExternalOrder, Stranger
 from thunes_cli.ledger.identity import read_identity
 from thunes_cli.model import Order, OrderReport, Side
-from thunes_cli.trading.reconcile_books import read_books
+from thunes_cli.trading.reconcile_books import read_books_about
 from thunes_cli.trading.reconcile_compare import findings_of_strangers
 from thunes_cli.trading.reconcile_orders import Whose, owner_of
 from thunes_cli.trading.reconcile_record import note_finding, tell_findings
@@ -34,7 +34,7 @@ class Strangers:
         """Take note of an order that none of ours fits; whether ledger and exchange should be compared."""
         clock = self._journal.clock
         with self._journal.read() as connection:
-            books = read_books(connection, clock)
+            books = read_books_about(connection, clock, report.client_order_id)
         known: dict[str, Order] = {order.client_order_id: order for order in books.orders}
         owner = owner_of(report, books, known, slack=answer_slack(clock))
         if owner in {Whose.OURS, Whose.BEFORE_US}:
