@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from bot_home import Answer, BotHome
+from exchange_home import exchange_home
 from fake_telegram import CHAT, TOKEN, FakeTelegram
 
 ACTIVATE = ("killswitch", "activate", "--reason", "test", "--json")
@@ -253,3 +255,17 @@ def test_a_mute_is_network_time_whatever_the_market_does(bot: BotHome) -> None:
     (mute,) = bot.ask("alerts", "list", "--json").data["mutes"]
 
     assert 7100 < mute["left_s"] <= 7200
+
+
+@pytest.mark.parametrize("words", [("balance",), ("keys", "check")])
+def test_a_rejected_key_that_a_looking_command_meets_is_told(
+    tmp_path: Path, telegram: FakeTelegram, words: tuple[str, ...]
+) -> None:
+    """Nobody else is there to send it; once is enough."""
+    with exchange_home(tmp_path, **telegram.settings()) as home:
+        home.served.send("POST", "/sim/key/revoke", body=json.dumps({"key": home.served.key[:12]}))
+
+        answers = [home.ask(*words, "--json") for _ in range(2)]
+
+        assert [each.code for each in answers] == [12, 12]
+        assert [text for text in telegram.texts if "rejected the API key" in text] == telegram.texts[-1:]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +12,19 @@ from pathlib import Path
 
 import pytest
 from exchange_home import ExchangeHome, wait_for
-from rotating_home import OLD_DELETED, WORD, env_file, new_key, rotate, rotating_home, sim_key, states, told
+from rotating_home import (
+    CONFIRMED,
+    OLD_DELETED,
+    WORD,
+    env_file,
+    key_file,
+    new_key,
+    rotate,
+    rotating_home,
+    sim_key,
+    states,
+    told,
+)
 
 sys.path.append(str(Path(__file__).parents[1] / "controls"))
 
@@ -49,6 +63,12 @@ def signs_with(home: ExchangeHome) -> object:
     with closing(ledger), ledger.read() as connection:
         known = read_known(connection, KEY)
     return None if known is None else known[0]["fingerprint"]
+
+
+def daemon_problem(home: ExchangeHome) -> object:
+    """Why the daemon does not take the newest key."""
+    rotations = home.ask("keys", "history", "--json").data["rotations"]
+    return rotations and rotations[-1]["daemon_problem"]
 
 
 def end(home: ExchangeHome, daemon: subprocess.Popen[bytes]) -> None:
@@ -116,6 +136,35 @@ def test_a_dead_key_is_not_put_back(home: ExchangeHome) -> None:
     assert f"BINANCE_API_KEY={key}" in env_file(home).read_text(encoding="utf-8")
     assert states(home) == ["done"]
     home.meet()  # a restart takes it
+
+
+def test_ctrl_c_ends_the_waiting_alone(home: ExchangeHome) -> None:
+    """The key is written by then: 15, and which key is where."""
+    proxy = MisbehavingProxy(home.served.url)
+    try:
+        with trading(home, BINANCE_REST_URL=proxy.url):
+            proxy.behaviour = only(("/api/v3/account",), storm)
+            key, secret = new_key(home)
+            path = key_file(home, key, secret)
+            rotation = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "thunes_cli", "--home", str(home.path)),
+                    *("keys", "rotate", "--from-file", str(path), *CONFIRMED),
+                ],
+                env={"PATH": os.environ["PATH"], "HOME": str(home.path.parent), **home.environ},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            wait_for(lambda: daemon_problem(home), "daemon that cannot use it")
+            rotation.send_signal(signal.SIGINT)
+            out, err = rotation.communicate(timeout=30)
+
+            assert rotation.returncode == 15, out + err
+            assert f"the new key {Secret(key).fingerprint()} is written and good" in out + err
+            assert states(home) == ["done"]
+    finally:
+        proxy.close()
 
 
 @pytest.mark.parametrize("restarted", [True, pytest.param(False, marks=pytest.mark.long)], ids=["restart", "wait"])

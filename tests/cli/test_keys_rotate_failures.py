@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,30 @@ def test_ctrl_c_in_the_middle(home: ExchangeHome) -> None:
 
     assert env_file(home).read_bytes() == before
     assert states(home) == ["rolled_back"]
+
+
+def test_ctrl_c_at_the_very_end(home: ExchangeHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was written down as done a moment before: that is taken back with the file, nobody else is suspected."""
+    before = env_file(home).read_bytes()
+    rotating = Rotating(home)
+    rotating.begin()
+    real = Journal.change
+
+    @contextmanager
+    def interrupted(journal: Journal) -> Iterator[Any]:
+        monkeypatch.undo()
+        with real(journal) as change:
+            yield change
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "change", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        rotating.rotation.write(lambda _: None)
+    rotating.journal.close()
+
+    assert env_file(home).read_bytes() == before
+    assert states(home) == ["rolled_back"]
+    assert "KEY_CHANGED_OUTSIDE" not in told(home)
 
 
 # -- two at once ---------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _WAIT_S = 30.0
 _POLL_S = 0.1
+_NOT_YET = "does not use it yet"
 _REFUSALS = frozenset({ExitCode.AUTH, ExitCode.CONFIG})  # what a daemon says of a key that waiting does not mend
 
 
@@ -132,7 +133,7 @@ def _rotate(call: Call, asked: Asked, place: Place, new: Credentials, *, why: st
     try:
         check(new)
     except ThunesError as error:
-        raise OldKeyStays(error, old) from error
+        raise OldKeyStays(error, old, what="the new key was not taken: ") from error
     of_old = facts_of_old(asked.exchange, asked.key)
     rotation = Rotation(
         asked.journal,
@@ -173,43 +174,64 @@ def _rotated(call: Call, rotation: int, facts: NewKey, old: str, said: _DaemonSa
 
 
 class _DaemonSaid(NamedTuple):
-    """What a running daemon says of the new key. ``refused``: it cannot use it, and will not by waiting."""
+    """What a running daemon says of the new key. ``refused``: it cannot use it, and will not by waiting.
+
+    ``final``: waiting changes nothing any more.
+    """
 
     word: str
     problem: Problem | None = None
     refused: DaemonRefuses | None = None
+    final: bool = True
 
 
 def _await_daemon(call: Call, asked: Asked, rotation: int, fingerprint: str) -> _DaemonSaid:
-    """Wait for a running daemon to sign with the new key; it looks between two steps."""
+    """Wait for a running daemon to sign with the new key; it looks between two steps. Ctrl-C ends the waiting alone."""
+    said = _DaemonSaid("has not said", _keeps(call, fingerprint, "the daemon was not waited for"), final=False)
+    try:
+        from thunes_cli.cli.progress import Waiting
+
+        ends = time.monotonic() + _WAIT_S
+        with Waiting(call.streams, "written; the daemon is to take it:") as waiting:
+            while True:
+                said = _ask_daemon(call, asked, rotation, fingerprint)
+                if said.final or time.monotonic() >= ends:
+                    return said
+                waiting.tick()
+                time.sleep(_POLL_S)
+    except KeyboardInterrupt:
+        return said
+
+
+def _ask_daemon(call: Call, asked: Asked, rotation: int, fingerprint: str) -> _DaemonSaid:
     from thunes_cli.daemon.lock import read_holder
     from thunes_cli.ledger.api_keys import last_rotation
     from thunes_cli.ledger.known import KEY, read_known
     from thunes_cli.ops.rotation_failures import DaemonRefuses
 
-    ends = time.monotonic() + _WAIT_S
-    where = f"the new key {fingerprint} is written and good"
+    holder = read_holder(call.home)
+    if holder is None:
+        return _DaemonSaid("not running")
+    with asked.journal.read() as connection:
+        known, row = read_known(connection, KEY), last_rotation(connection)
+    signs = None if known is None else known[0].get("fingerprint")
+    if signs == fingerprint:
+        return _DaemonSaid("took it")
+    keeps = f"the daemon (pid {holder.process.pid}) goes on with {signs or 'the key it has'}"
+    if row is None or row.id != rotation or not row.daemon_problem:
+        told = f"{keeps} as far as it said, and has not answered yet"
+        return _DaemonSaid("has not said", _keeps(call, fingerprint, told), final=False)
+    trouble, code = row.daemon_problem, row.daemon_code
+    if code in _REFUSALS:
+        told = f"{keeps}, for it refuses the new one: {trouble}"
+        return _DaemonSaid(_NOT_YET, _keeps(call, fingerprint, told), DaemonRefuses(trouble, ExitCode(code)))
+    told = f"{keeps} until it can use it, and tries again: {trouble}"
+    return _DaemonSaid(_NOT_YET, _keeps(call, fingerprint, told), final=False)
+
+
+def _keeps(call: Call, fingerprint: str, what: str) -> Problem:
     hint = f"{typed(call, 'status')}; a restart of the daemon takes the new key as well; delete no key before"
-    while (holder := read_holder(call.home)) is not None:
-        with asked.journal.read() as connection:
-            known, row = read_known(connection, KEY), last_rotation(connection)
-        signs = None if known is None else known[0].get("fingerprint")
-        if signs == fingerprint:
-            return _DaemonSaid("took it")
-        trouble = row.daemon_problem if row is not None and row.id == rotation else None
-        code = row.daemon_code if row is not None and row.id == rotation else None
-        who = f"the daemon (pid {holder.process.pid}) goes on with {signs or 'the key it has'}"
-        if trouble and code in _REFUSALS:
-            problem = Problem("daemon_keeps_key", f"{where}; {who}, for it refuses the new one: {trouble}", hint)
-            return _DaemonSaid("does not use it yet", problem, DaemonRefuses(trouble, ExitCode(code)))
-        if time.monotonic() > ends:
-            if trouble:
-                message = f"{where}; {who} until it can use it, and tries again: {trouble}"
-                return _DaemonSaid("does not use it yet", Problem("daemon_keeps_key", message, hint))
-            message = f"{where}; {who} as far as it said, and did not answer within {_WAIT_S:.0f} s"
-            return _DaemonSaid("has not said", Problem("daemon_keeps_key", message, hint))
-        time.sleep(_POLL_S)
-    return _DaemonSaid("not running")
+    return Problem("daemon_keeps_key", f"the new key {fingerprint} is written and good; {what}", hint)
 
 
 def _plan(asked: Asked, place: Place, identity: Identity) -> Result:

@@ -75,3 +75,13 @@ class RowProgress(_Bar):
         self._done += rows
         if self._elapsed_s() is not None:
             self._draw(self._done / max(self._expected, self._done), f"{self._done} rows")
+
+
+class Waiting(_Bar):
+    """Says for what, and how long, somebody is kept waiting."""
+
+    def tick(self) -> None:
+        """It is not there yet."""
+        elapsed = self._elapsed_s()
+        if elapsed is not None:
+            self._write(f"{self._label} {elapsed:.0f} s")

@@ -51,6 +51,8 @@ NOTHING_KNOWN = OldKeyFacts()
 def account_of(exchange: GuardedBinance, *, hint: str = "copy both anew") -> Account:
     """The account of a key, which proves that the exchange takes the key and what signs for it.
 
+    ``hint``: what to do when what signs is another key's.
+
     Raises:
         AuthFailed: it does not; also when the secret is another key's (12). ExchangeFailure: see there.
     """

@@ -228,15 +228,10 @@ def end_rotation(
 
 
 def reopen_rotation(connection: sqlite3.Connection, rotation: int, *, problem: str) -> None:
-    """It was done and is about to be taken back: whoever finds it so compares, as after a start."""
+    """It failed, or is about to be taken back: whoever finds it so compares, as after a start, and says why."""
     connection.execute(
         "UPDATE key_rotations SET state = 'started', ended_at = NULL, problem = ? WHERE id = ?", (problem, rotation)
     )
-
-
-def note_problem(connection: sqlite3.Connection, rotation: int, problem: str) -> None:
-    """Why a rotation does not come to its end; whoever ends it keeps that."""
-    connection.execute("UPDATE key_rotations SET problem = ? WHERE id = ?", (problem, rotation))
 
 
 def note_daemon_problem(

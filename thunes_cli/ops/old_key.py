@@ -77,7 +77,7 @@ def bury(
     answer = None if refusal is None else refusal.message
     with journal.change() as change:
         news = api_keys.mark_dead(change.connection, key.fingerprint, by=actor, answer=answer, at=change.at)
-        if news:
+        if news or key.row is None:  # a ledger that was made anew does not know it
             change.record(
                 Event.KEY_OLD_DEAD,
                 fingerprint=key.fingerprint,

@@ -255,7 +255,7 @@ class Rotation:
     def _note(self, found: NewKey | None, why: str) -> None:
         """The files came first: if this fails, they are compared with the ledger by whoever comes next."""
         with suppress(ThunesError, sqlite3.Error, OSError), self._journal.change() as change:
-            api_keys.note_problem(change.connection, self.id, why)
+            api_keys.reopen_rotation(change.connection, self.id, problem=why)  # it may have been done for a moment
             if found is not None:
                 settle(change, found, by="keys")
 

@@ -38,11 +38,11 @@ class DaemonRefuses(ThunesError):
 
 
 class OldKeyStays(ThunesError):
-    """{0}; the old key {1} stays in use"""
+    """{2}{0}; the old key {1} stays in use"""
 
-    def __init__(self, cause: ThunesError, fingerprint: str) -> None:
-        """``cause``: what failed; its code and exit code are this one's."""
-        super().__init__(cause.message, fingerprint, hint=cause.hint)
+    def __init__(self, cause: ThunesError, fingerprint: str, *, what: str = "") -> None:
+        """``cause``: what failed; its code and exit code are this one's. ``what``: to be said before."""
+        super().__init__(cause.message, fingerprint, what, hint=cause.hint)
         self.code, self.exit_code = cause.code, cause.exit_code
 
 
