@@ -120,7 +120,7 @@ _thunes_facts() {
             options='--help -h'
             valued='' ;;
         'alerts list') words=''
-            options='--since --kind --json -q --quiet --help -h'
+            options='--since --kind --full --json -q --quiet --help -h'
             valued='--since --kind' ;;
         'alerts retry') words=''
             options='--json -q --quiet --help -h'

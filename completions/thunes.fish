@@ -332,6 +332,7 @@ complete -c thunes -n '__thunes_at alerts' -l help -s h -d 'Show this message an
 # thunes alerts list
 complete -c thunes -n '__thunes_at alerts list' -l since -x -d 'today (since midnight UTC), 24h, 7d, all, or a time.'
 complete -c thunes -n '__thunes_at alerts list' -l kind -x -d 'Only alerts of this kind.'
+complete -c thunes -n '__thunes_at alerts list' -l full -d 'The whole texts, below each other.'
 complete -c thunes -n '__thunes_at alerts list' -l json -d 'Answer with one JSON document.'
 complete -c thunes -n '__thunes_at alerts list' -s q -l quiet -d 'Print nothing when all is well.'
 complete -c thunes -n '__thunes_at alerts list' -l help -s h -d 'Show this message and exit.'

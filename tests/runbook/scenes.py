@@ -7,18 +7,16 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from bot_home import DEAD, NOON, BotHome
+from bot_home import NOON, BotHome, signal
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from exchange_home import ExchangeHome, exchange_home
+from live_scenes import LIVE
 from pages import Scene, Setting
 from rotating_home import rotating_home, sim_key
 
 from thunes_cli.config.private_file import write_private_file
-from thunes_cli.exchange.breaker import Breaker
-from thunes_cli.exchange.failures import ExchangeDown
-from thunes_cli.ledger import daemon
-from thunes_cli.ledger.breakers import BreakerLimits
-from thunes_cli.process import ProcessIdentity, boot_id
+from thunes_cli.ledger.baseline import save_baseline
+from thunes_cli.model import Rejection
 from thunes_cli.risk import kill_switch
 
 
@@ -46,23 +44,41 @@ def a_bad_day(place: Path, stack: ExitStack) -> Scene:
     return Scene(bot.path)
 
 
-def a_storm(place: Path, stack: ExitStack) -> Scene:
-    """Five failures within a minute."""
-    bot = stack.enter_context(_bot(place / "home"))
+def a_month(place: Path, stack: ExitStack) -> Scene:
+    """A daemon has traded for thirty days, a little more won than lost."""
+    bot = stack.enter_context(_bot(place / "home", hours_ago=31 * 24))
+    with bot.journal.change() as change:
+        save_baseline(change.connection, {"USDT": Decimal(1000)}, exchange_epoch=1, at=change.at)
+    for day in range(1, 31):
+        bot.at(NOON - timedelta(days=31 - day))
+        bot.approve(signal(opened=bot.market))
+        bot.lose(sold="40800" if day % 3 else "39400", amount="100")
+        if not day % 4:
+            bot.refuse(signal("ETHUSDT", opened=bot.market), Rejection.COOL_DOWN)
+    bot.at(NOON)
     bot.daemon_runs()
-    breaker = Breaker(bot.journal, limits=BreakerLimits(), identify=lambda: ProcessIdentity(4711, boot_id(), 1))
-    for _ in range(5):
-        breaker.failed(breaker.admit(), ExchangeDown("HTTP 503, the body is not the exchange's"))
+    bot.reconciled(clean=True)
+    assert bot.ask("backup").code == 0
     return Scene(bot.path)
 
 
-def a_dead_daemon(place: Path, stack: ExitStack) -> Scene:
-    """A daemon was killed while it held something and an order was under way."""
+def a_held_position(place: Path, stack: ExitStack) -> Scene:
+    """The bot holds something; no daemon runs."""
     home = _trading(place, stack)
     home.buy()
-    with home.desk() as desk, desk.journal.change() as change:
-        daemon.save_daemon(change.connection, DEAD, command="run", since=change.at, wall=change.at_wall)
     return Scene(home.path, home.environ)
+
+
+def a_home_that_is_lost(place: Path, stack: ExitStack) -> Scene:
+    """The bot holds something; then its ledger is gone. Settings come from the environment."""
+    home = _trading(place, stack)
+    home.buy()
+
+    def ledger_lost() -> None:
+        for path in home.path.glob("thunes.db*"):
+            path.unlink()
+
+    return Scene(home.path, home.environ, {str(place.parent): "/home/alice"}, {"the ledger is lost": ledger_lost})
 
 
 def a_lost_fill(place: Path, stack: ExitStack) -> Scene:
@@ -140,11 +156,12 @@ class _bot:  # noqa: N801 - used as a statement
 SETTINGS: dict[str, Setting] = {
     "a quiet day": a_quiet_day,
     "a bad day": a_bad_day,
-    "a storm": a_storm,
-    "a dead daemon": a_dead_daemon,
+    "a month": a_month,
+    "a held position": a_held_position,
+    "a home that is lost": a_home_that_is_lost,
     "a lost fill": a_lost_fill,
     "a deposit": a_deposit,
     "a sale by hand": a_sale_by_hand,
     "a stolen key": a_stolen_key,
     "a changed trail": a_changed_trail,
-}
+} | LIVE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from pages import demand_as_shown
 from scenes import SETTINGS
 
@@ -13,8 +14,10 @@ from thunes_cli.cli.table import COMMANDS
 PAGE = Path(__file__).parents[2] / "docs" / "runbook.md"
 
 
-def test_the_page_shows_what_the_commands_print(tmp_path: Path) -> None:
+def test_the_page_shows_what_the_commands_print(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Symptom, command, what it prints."""
+    monkeypatch.chdir(tmp_path)
+
     demand_as_shown(PAGE, SETTINGS, tmp_path)
 
 
@@ -22,7 +25,7 @@ def test_every_command_it_names_exists() -> None:
     """In the text as in the blocks."""
     paths = {entry.path for entry in COMMANDS}
     firsts = {path.split()[0] for path in paths}
-    named = re.findall(r"thunes (?:-q |--home \S+ )?([a-z]+(?: [a-z]+)?)", PAGE.read_text(encoding="utf-8"))
+    named = re.findall(r"(?<![\w/])thunes (?:-q |--home \S+ )?([a-z]+(?: [a-z]+)?)", PAGE.read_text(encoding="utf-8"))
 
     assert named
     assert [each for each in named if each not in paths and each.split()[0] not in paths | firsts] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +28,11 @@ RETRY_S = 12.0
 
 
 @command(
-    examples=("thunes alerts list", "thunes alerts list --since 7d --kind kill_switch", "thunes alerts list --json"),
+    examples=(
+        "thunes alerts list",
+        "thunes alerts list --since 7d --kind kill_switch --full",
+        "thunes alerts list --json",
+    ),
     exits=((0, "every channel takes what it is sent"), (3, "a channel fails: alerts wait"), 5, 10, 13, 78),
 )
 def alerts_list(
@@ -37,6 +42,7 @@ def alerts_list(
         str, typer.Option("--since", metavar="WHEN", help="today (since midnight UTC), 24h, 7d, all, or a time.")
     ] = "24h",
     kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="Only alerts of this kind.")] = "",
+    full: Annotated[bool, typer.Option("--full", help="The whole texts, below each other.")] = False,
 ) -> Result:
     """What the operator was told, what still waits, and what lasts.
 
@@ -58,7 +64,7 @@ def alerts_list(
     problems = tuple(_failing(call, hold, anchor) for hold in view.holds)
     return Result(
         data=_data(view, anchor, wall),
-        text=_text(view, wall),
+        text=_text(view, wall, full=full),
         exit_code=ExitCode.ATTENTION if problems else ExitCode.OK,
         problems=problems,
     )
@@ -202,21 +208,8 @@ def _failing(call: Call, hold: Hold, anchor: Anchor) -> Problem:
     return Problem("alert_not_delivered", message, typed(call, following))
 
 
-def _text(view: AlertsView, wall: datetime) -> tuple[str | Table, ...]:
-    rows = tuple(
-        (
-            str(told.alert.id),
-            moment(told.alert.created_at),
-            str(told.alert.severity),
-            told.alert.kind,
-            told.state,
-            _shown(told.alert.text),
-        )
-        for told in view.told
-    )
-    parts: list[str | Table] = [Table(("id", "when", "severity", "kind", "state", "text"), rows)] if rows else []
-    if not rows:
-        parts.append("no alerts")
+def _text(view: AlertsView, wall: datetime, *, full: bool) -> tuple[str | Table, ...]:
+    parts: list[str | Table] = list(_whole(view) if full else _one_line_each(view)) or ["no alerts"]
     if view.conditions:
         lasting = tuple((each.kind, each.key or "-", moment(each.since), str(each.times)) for each in view.conditions)
         parts.append(Table(("kind", "what", "since", "found"), lasting, title="still on"))
@@ -228,6 +221,29 @@ def _text(view: AlertsView, wall: datetime) -> tuple[str | Table, ...]:
     if view.waiting:
         parts.append(f"{count(view.waiting, 'alert')} waiting")
     return tuple(parts)
+
+
+def _whole(view: AlertsView) -> Iterator[str]:
+    for told in view.told:
+        alert = told.alert
+        text = "\n".join(f"  {line}" for line in alert.text.splitlines())
+        yield f"{alert.id}  {moment(alert.created_at)}  {alert.severity}  {alert.kind}  {told.state}\n{text}"
+
+
+def _one_line_each(view: AlertsView) -> Iterator[Table]:
+    rows = tuple(
+        (
+            str(told.alert.id),
+            moment(told.alert.created_at),
+            str(told.alert.severity),
+            told.alert.kind,
+            told.state,
+            _shown(told.alert.text),
+        )
+        for told in view.told
+    )
+    if rows:
+        yield Table(("id", "at", "severity", "kind", "state", "text"), rows)
 
 
 def _shown(text: str) -> str:
