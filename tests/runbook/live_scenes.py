@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from decimal import Decimal
 from pathlib import Path
 
 from exchange_home import wait_for
 from live_homes import LiveHome
 from pages import Scene
-
-from thunes_cli.model import OrderState
 
 
 def a_lost_stream(place: Path, stack: ExitStack) -> Scene:
@@ -49,7 +48,7 @@ def a_daemon(place: Path, stack: ExitStack) -> Scene:
         live.home.ask("sim", "fault", "hang_after", "--path", "POST /api/v3/order")
         wait_for(lambda: live.feed() == "rest", "fallback")
         closing = live.home.start("positions", "close", "BTCUSDT", "--reason", "news", "--confirm", "close BTCUSDT sim")
-        wait_for(lambda: any(order.state is OrderState.SENT for order in live.home.orders()), "order under way")
+        wait_for(lambda: live.home.held()["BTC"] < Decimal("0.0001"), "execution")
         for process in (closing, live.daemon):
             assert process is not None
             process.kill()

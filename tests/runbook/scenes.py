@@ -78,7 +78,8 @@ def a_home_that_is_lost(place: Path, stack: ExitStack) -> Scene:
         for path in home.path.glob("thunes.db*"):
             path.unlink()
 
-    return Scene(home.path, home.environ, {str(place.parent): "/home/alice"}, {"the ledger is lost": ledger_lost})
+    hidden = {str(place.parent): "/home/alice"}
+    return Scene(home.path, home.environ, hidden, acts={"the ledger is lost": ledger_lost})
 
 
 def a_lost_fill(place: Path, stack: ExitStack) -> Scene:
