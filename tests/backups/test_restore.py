@@ -64,6 +64,44 @@ def test_on_an_empty_place_while_the_exchange_moved_on(home: ExchangeHome, tmp_p
     assert restored.ask("audit", "validate", "--deep").code == 0
 
 
+def test_an_entry_between_decision_and_sending(home: ExchangeHome, tmp_path: Path) -> None:
+    """The original sent it after the backup and traded on: it is asked for and booked, and all that came after too."""
+    decided = home.decide()
+    file = take(home)
+    home.send(decided)
+    home.ask("positions", "close", "BTCUSDT", "--reason", "test", "--confirm", "close BTCUSDT sim")
+    home.buy()
+    restored = beside(home, tmp_path / "restored")
+
+    answer = thunes("backup", "restore", file, "--to", str(restored.path), "--json", environ=home.environ)
+
+    assert (answer.code, answer.data["reconciled"]) == (0, True), answer
+    told = [(order.client_order_id, order.state, order.executed_qty) for order in home.orders()]
+    assert [(order.client_order_id, order.state, order.executed_qty) for order in restored.orders()] == told
+    assert [each.quantity for each in restored.positions()] == [each.quantity for each in home.positions()]
+    assert {each["event"] for each in records(restored.path)} >= {"RESTORED", "ORDER_UNKNOWN"}
+
+
+def test_an_entry_that_was_never_sent(home: ExchangeHome, tmp_path: Path) -> None:
+    """It is believed only with proof, also here."""
+    home.buy("ETHUSDT")
+    decided = home.decide()
+    file = take(home)
+    home.step()
+    restored = beside(home, tmp_path / "restored")
+    quick = home.environ | {"NOT_PLACED_MARGIN_SECONDS": "1"}
+    home.execute("DELETE FROM orders WHERE id = ?", decided.id)
+
+    answer = thunes("backup", "restore", file, "--to", str(restored.path), "--json", environ=quick)
+
+    assert (answer.code, answer.data["reconciled"]) == (0, True), answer
+    order = restored.orders()[-1]
+    assert order.client_order_id == decided.client_order_id
+    assert order.state == "NOT_PLACED"
+    assert order.error is not None
+    assert order.error.startswith("proven:")
+
+
 def test_the_original_started_by_mistake(home: ExchangeHome, tmp_path: Path) -> None:
     """It sees orders of an epoch it does not know: another copy is alive, its entries stop."""
     home.buy()

@@ -97,11 +97,16 @@ class ExchangeHome:
 
     def buy(self, symbol: str = "BTCUSDT", amount: str = "100") -> Position:
         """The bot buys, by the code that trades."""
+        self.send(self.decide(symbol, amount))
+        return next(each for each in self.positions() if each.symbol == symbol and each.exit_time is None)
+
+    def decide(self, symbol: str = "BTCUSDT", amount: str = "100") -> Order:
+        """An entry is written down and not sent yet."""
         with self.desk() as desk:
             rules = desk.room.exchange.symbol_rules([symbol])[symbol]
             with desk.journal.change() as change:
                 identity = read_identity(change.connection)
-                order = orders.insert_intent(
+                return orders.insert_intent(
                     change.connection,
                     orders.NewOrder(
                         client_order_id=take_client_order_id(change.connection, Side.BUY),
@@ -117,8 +122,11 @@ class ExchangeHome:
                     at=change.at,
                     owner=this_process(),
                 )
+
+    def send(self, order: Order) -> None:
+        """What was decided goes out, and its answer is booked."""
+        with self.desk() as desk:
             desk.room.exits._execution.execute(order)
-        return next(each for each in self.positions() if each.symbol == symbol and each.exit_time is None)
 
     def positions(self) -> list[Position]:
         """Every position; stored as its fills say."""

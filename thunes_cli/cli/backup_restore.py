@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,11 +19,14 @@ from thunes_cli.cli.result import Problem, Result
 from thunes_cli.errors import ConfigError, ExitCode, ThunesError, UsageFault
 
 if TYPE_CHECKING:
+    from thunes_cli.cli.desk import Desk
     from thunes_cli.ops.backups.catalog import Backup
     from thunes_cli.ops.backups.restore import Restored
     from thunes_cli.ops.backups.verify import Verdict
 
 COMMAND = "backup restore"
+_DOUBTS_S = 30.0
+_POLL_S = 0.2
 
 
 @command(
@@ -190,7 +194,7 @@ def _compare(call: Call) -> tuple[bool | None, tuple[Problem, ...]]:
         _demand_an_exchange(call)
         with at_desk(call) as desk:
             reconciler = desk.room.reconciler
-            desk.room.resolver.adopt()  # an order caught between decision and sending must not hold its symbol's place
+            _settle_doubts(desk)
             look = reconciler.look(Scope(since=None))
             if any(finding.safe for finding in look.comparison.findings):
                 reconciler.settle(look)
@@ -200,6 +204,13 @@ def _compare(call: Call) -> tuple[bool | None, tuple[Problem, ...]]:
     except ThunesError as error:
         hint = f"{typed(call, 'reconcile --apply')}; the next start does so as well"
         return None, (Problem(error.code, f"the exchange was not asked: {error.message}", hint),)
+
+
+def _settle_doubts(desk: Desk) -> None:
+    """Ask what became of orders that were under way; that one was never placed takes its time to prove."""
+    ends = time.monotonic() + _DOUBTS_S
+    while desk.room.resolver.resolve_due() and time.monotonic() < ends:
+        time.sleep(_POLL_S)
 
 
 def _demand_an_exchange(call: Call) -> None:

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from thunes_cli.clock import to_ms
+from thunes_cli.ledger import orders
 from thunes_cli.ledger.segments import CheckpointRow, Segment, close_segment, save_checkpoint
+from thunes_cli.model import Order, OrderState
+
+_LONGEST_RECV_WINDOW_MS = 60_000  # what the exchange accepts at most
 
 
 class LiveEnd(NamedTuple):
@@ -46,3 +51,27 @@ def continue_trail(
 def forget_daemon(connection: sqlite3.Connection) -> None:
     """Whoever ran when the backup was made runs no more, and never ran here."""
     connection.execute("DELETE FROM daemon")
+
+
+def doubt_unfinished(connection: sqlite3.Connection, *, at: datetime) -> list[Order]:
+    """Nobody here owns an order under way, and one that was not sent yet may have been since: returns those.
+
+    They count as sent when they were decided, with the longest recvWindow this home ever sent with.
+    """
+    connection.execute(
+        "UPDATE orders SET owner_pid = NULL, owner_boot = NULL, owner_started = NULL, sent_boot = NULL,"
+        " last_absence_boot = NULL WHERE state IN ('INTENT', 'SENT', 'UNKNOWN', 'ACKED')"
+    )
+    longest = connection.execute("SELECT max(recv_window_ms) FROM orders").fetchone()[0] or _LONGEST_RECV_WINDOW_MS
+    decided = orders.list_orders(connection, state=OrderState.INTENT)
+    for order in decided:
+        orders.change_state(
+            connection,
+            order.id,
+            expected=(OrderState.INTENT,),
+            to=OrderState.UNKNOWN,
+            at=at,
+            sent_timestamp_ms=to_ms(order.created_at),
+            recv_window_ms=longest,
+        )
+    return decided

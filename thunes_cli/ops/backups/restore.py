@@ -22,7 +22,7 @@ from thunes_cli.config.private_file import sync_directory, write_private_file
 from thunes_cli.errors import LedgerCorrupt, Unavailable
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.identity import leave_epoch, read_identity, save_entries_from
-from thunes_cli.ledger.restoring import continue_trail, forget_daemon
+from thunes_cli.ledger.restoring import continue_trail, doubt_unfinished, forget_daemon
 from thunes_cli.ops.backups.archive import SETTINGS
 from thunes_cli.ops.backups.faults import PlaceTaken
 from thunes_cli.ops.backups.live_trail import LiveTrail, find_live_trail
@@ -177,6 +177,17 @@ def _begin(staging: Path, manifest: Manifest, *, live: LiveTrail | None, home: P
                     trail=how,
                     **who,
                 )
+                for order in doubt_unfinished(connection, at=change.at):
+                    change.record(
+                        Event.ORDER_UNKNOWN,
+                        symbol=order.symbol,
+                        side=order.side,
+                        client_order_id=order.client_order_id,
+                        why="the backup was taken between its decision and its sending",
+                        signal_id=order.signal_id,
+                        position=order.position_id,
+                        attempt=order.attempt,
+                    )
             with ledger.read() as connection:
                 last = int(connection.execute("SELECT seq FROM audit_head").fetchone()[0])
         except sqlite3.Error as error:
