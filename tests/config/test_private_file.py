@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from thunes_cli.config.home import create_home
-from thunes_cli.config.private_file import remove_drafts, write_private_file
+from thunes_cli.config.private_file import remove_drafts, write_new_private_file, write_private_file
 
 
 def test_the_file_is_private_whatever_the_umask(tmp_path: Path) -> None:
@@ -126,3 +126,23 @@ def test_many_writers_and_sweepers_at_once(tmp_path: Path) -> None:
 
     assert ends == [0, 0, 0, 0]
     assert [entry.name for entry in tmp_path.iterdir()] == [".env"]
+
+
+def test_a_new_file_takes_nobodys_place(tmp_path: Path) -> None:
+    """What is there stays, and no draft does; neither of a writer that was killed before it gave the file its name."""
+    path = tmp_path / "key.pem"
+    pid = os.fork()
+    if pid == 0:
+        os.link = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        write_new_private_file(path, "a secret")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert len(drafts(tmp_path)) == 1
+
+    write_new_private_file(path, "first")
+    with pytest.raises(FileExistsError):
+        write_new_private_file(path, "second")
+
+    assert path.read_text() == "first"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [entry.name for entry in tmp_path.iterdir()] == ["key.pem"]

@@ -17,7 +17,7 @@ from thunes_cli.config.faults import SettingsInvalid
 from thunes_cli.config.layer import Place
 from thunes_cli.config.load import load_settings
 from thunes_cli.config.settings import NAMES, Settings
-from thunes_cli.config.source import SecretStoreUnavailable, Source
+from thunes_cli.config.source import ChangedMeanwhile, SecretStoreUnavailable, Source
 from thunes_cli.config.sources import sources_of
 
 KEY, SECRET, NEW = "k" * 64, "s" * 64, "n" * 64
@@ -79,6 +79,18 @@ def test_a_secret_of_aws_is_changed_as_a_whole(aws: Any, aws_environ: dict[str, 
     assert document == {"api_key": NEW, "old_api_key": KEY, "MAX_POSITIONS": 2}
     undo()
     assert settings_of(aws_environ).binance_testnet_api_key.reveal() == KEY
+
+
+def test_what_somebody_else_put_into_aws_is_not_undone(aws: Any, aws_environ: dict[str, str]) -> None:
+    """Undoing would lose it."""
+    undo = store(aws_environ, "AWS").rewrite({"BINANCE_TESTNET_API_KEY": NEW})
+    theirs = json.dumps({"api_key": "t" * 64, "api_secret": SECRET})
+    aws.put_secret_value(SecretId=ID, SecretString=theirs)
+
+    with pytest.raises(ChangedMeanwhile):
+        undo()
+
+    assert aws.get_secret_value(SecretId=ID)["SecretString"] == theirs
 
 
 @pytest.mark.parametrize("text", ["not json", '["a"]', "null"])

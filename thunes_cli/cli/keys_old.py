@@ -20,7 +20,7 @@ COMMAND = "keys rotate --confirm-old-deleted"
 
 
 class OldKeyRefused(NeedsConfirmation):
-    """{0}"""
+    """whether the old key {0} is deleted takes your word: {1}"""
 
     code = "old_key_refused"
 
@@ -114,17 +114,22 @@ def _word_of_operator(call: Call, asked: Asked, old: OldKey, refusal: Refusal | 
     answer = _answer(old, refusal)
     if phrase is None and not call.streams.can_prompt:
         command = typed(call, f'{COMMAND} --confirm "{word}"')
-        raise OldKeyRefused(" ".join(answer), hint=f"see on the exchange's own page that it is gone, then: {command}")
-    question = "\n".join((*answer, "Look at the exchange's own page (API management) now: is it gone there?"))
+        raise OldKeyRefused(
+            old.fingerprint, " ".join(answer), hint=f"see on the exchange's own page that it is gone, then: {command}"
+        )
+    first = f"The old key {old.fingerprint}: {answer[0]}"
+    question = "\n".join(
+        (first, *answer[1:], "Look at the exchange's own page (API management) now: is it gone there?")
+    )
     call.confirm_phrase(question, phrase=word, given=phrase)
     return word
 
 
 def _answer(old: OldKey, refusal: Refusal | None) -> tuple[str, ...]:
     if refusal is None:
-        return (f"what the exchange calls the old key {old.fingerprint} is not kept here, so it cannot be asked.",)
+        return ("what the exchange calls it is not kept here, so it cannot be asked.",)
     lines = [
-        f"the exchange refuses the old key {old.fingerprint} from this address: {refusal.message}.",
+        f"the exchange refuses it from this address: {refusal.message}.",
         "That does not prove that it is deleted: a key that is bound to another address is refused in the same words.",
     ]
     accepted, bound = old.facts

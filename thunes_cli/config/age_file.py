@@ -8,6 +8,7 @@ from typing import Any
 
 from thunes_cli.config.credentials import check_private
 from thunes_cli.config.env_file import parse
+from thunes_cli.config.env_sources import put_back
 from thunes_cli.config.env_text import edit
 from thunes_cli.config.faults import Fault
 from thunes_cli.config.layer import Layer
@@ -50,8 +51,9 @@ class AgeFile:
         """A new file takes its place; the plain text is never on the disk."""
         before = self.path.read_bytes()
         text = edit(self._open().decode("utf-8"), changes)
-        write_private_file(self.path, _pyrage(self.path).encrypt(text.encode(), self._readers()))
-        return lambda: write_private_file(self.path, before)
+        after = bytes(_pyrage(self.path).encrypt(text.encode(), self._readers()))
+        write_private_file(self.path, after)
+        return lambda: put_back(self.path, before, instead_of=after)
 
     def _open(self) -> bytes:
         pyrage = _pyrage(self.path)

@@ -13,7 +13,7 @@ from typing import Any
 from thunes_cli.config.faults import Fault
 from thunes_cli.config.json_secret import changed, settings_in
 from thunes_cli.config.layer import Layer
-from thunes_cli.config.source import Changes, ExtraMissing, SecretStoreUnavailable, Undo
+from thunes_cli.config.source import ChangedMeanwhile, Changes, ExtraMissing, SecretStoreUnavailable, Undo
 
 _CONNECT_S, _ANSWER_S = 3.05, 5
 _NOT_THERE = "ResourceNotFoundException"
@@ -46,8 +46,15 @@ class AwsSecret:
     def rewrite(self, changes: Changes) -> Undo:
         """A new version becomes the current one."""
         before = self._document()
-        self._put(changed(before, changes, prefix=self._prefix))
-        return lambda: self._put(before)
+        after = changed(before, changes, prefix=self._prefix)
+        self._put(after)
+
+        def undo() -> None:
+            if self._document() != after:
+                raise ChangedMeanwhile(self.name)
+            self._put(before)
+
+        return undo
 
     def _document(self) -> dict[str, Any]:
         try:

@@ -13,7 +13,7 @@ from thunes_cli.config.env_text import edit
 from thunes_cli.config.faults import ENVIRONMENT, Fault
 from thunes_cli.config.layer import Entry, Layer
 from thunes_cli.config.private_file import write_private_file
-from thunes_cli.config.source import Changes, SourceFixed, Undo
+from thunes_cli.config.source import ChangedMeanwhile, Changes, SourceFixed, Undo
 
 _WORLD_READ = stat.S_IROTH
 
@@ -66,9 +66,21 @@ class EnvFile:
         """A new file takes the old one's place; where the name is a link, the file it means is replaced."""
         path = self.path.resolve()
         before = path.read_bytes()
+        after = edit(before.decode("utf-8"), changes).encode()
         self._layer = None
-        write_private_file(path, edit(before.decode("utf-8"), changes))
-        return lambda: write_private_file(path, before)
+        write_private_file(path, after)
+        return lambda: put_back(path, before, instead_of=after)
+
+
+def put_back(path: Path, before: bytes, *, instead_of: bytes) -> None:
+    """Write what was in a file before we changed it.
+
+    Raises:
+        ChangedMeanwhile: it holds something else than what we wrote. OSError: it cannot be written.
+    """
+    if path.read_bytes() != instead_of:
+        raise ChangedMeanwhile(path)
+    write_private_file(path, before)
 
 
 def in_open_place(path: Path) -> Fault | None:

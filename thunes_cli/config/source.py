@@ -19,6 +19,13 @@ class SecretStoreUnavailable(Unavailable):
     code = "secret_store_unavailable"
 
 
+class ChangedMeanwhile(Unavailable):
+    """{0} was changed by somebody else meanwhile"""
+
+    code = "changed_meanwhile"
+    hint = "look at what stands there now: thunes config show"
+
+
 class ExtraMissing(ConfigError):
     """{0} needs {1}, which is not installed"""
 
@@ -48,6 +55,8 @@ class Source(Protocol):
 
     def rewrite(self, changes: Changes) -> Undo:
         """Change settings there, all of them at once; returns what puts back what was there before.
+
+        Putting it back raises ChangedMeanwhile, or what the store says, rather than undo what others did since.
 
         Raises:
             SourceFixed: nothing here can be changed from within (78).

@@ -26,13 +26,14 @@ class RotatedMeanwhile(Locked):
     hint = "thunes keys history; if it is to be another key all the same, repeat this"
 
 
-class DaemonRefuses(ThunesError):
+class DaemonRefuses(AuthError):
     """the running daemon refuses the new key: {0}"""
 
     code = "daemon_refuses_key"
     hint = "thunes status"
 
     def __init__(self, why: str, exit_code: ExitCode) -> None:
+        """``exit_code``: the daemon's own, 12 or 78."""
         super().__init__(why)
         self.exit_code = exit_code
 
