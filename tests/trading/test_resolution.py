@@ -216,15 +216,15 @@ def dead_process() -> ProcessIdentity:
     return ProcessIdentity(worker.pid or 0, boot_id(), 1)
 
 
-def leave_behind(room: Room, *, sent: bool) -> None:
+def leave_behind(room: Room, *, sent: bool, base: str = "BTC") -> None:
     """An order as a process killed before or after the SENT commit leaves it."""
     with room.journal.change() as change:
         connection = change.connection
         new = orders.NewOrder(
             client_order_id=take_client_order_id(connection, Side.BUY),
             exchange_epoch=1,
-            symbol="BTCUSDT",
-            base="BTC",
+            symbol=f"{base}USDT",
+            base=base,
             quote="USDT",
             side=Side.BUY,
             strategy="sma",
@@ -244,6 +244,19 @@ def leave_behind(room: Room, *, sent: bool) -> None:
                 sent_mono=room.time.monotonic,
                 sent_boot=boot_id(),
             )
+
+
+def test_orders_in_doubt_share_a_look_at_the_account(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The account is the dearest question of a proof: orders that fall due together ask it once."""
+    for base in ("BTC", "ETH", "SOL"):
+        leave_behind(room, sent=True, base=base)
+    answer, looks = room.exchange.account, []
+    monkeypatch.setattr(room.exchange, "account", lambda: looks.append(1) or answer())
+
+    settle(room)
+
+    assert [order.state for order in room.orders()] == [OrderState.NOT_PLACED] * 3
+    assert looks == [1]
 
 
 def test_intent_of_a_dead_process_was_never_sent(room: Room) -> None:

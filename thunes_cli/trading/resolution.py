@@ -11,9 +11,10 @@ nothing is concluded for as long as a list may lag.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
@@ -38,9 +39,15 @@ _log = logging.getLogger(__name__)
 ABSENCES_NEEDED = 3
 ABSENCE_DISTANCE = timedelta(seconds=2)
 RETRY = timedelta(seconds=1)
-LAG_AT_MOST = timedelta(
-    minutes=10
-)  # from sending: what balances show and lists still do not know then is not this order
+# From sending; what balances show and lists still do not know then is not this order.
+LAG_AT_MOST = timedelta(minutes=10)
+
+
+class _Looked(NamedTuple):
+    """What the account holds beyond the ledger's word, by asset, and when (monotonic) it was asked for."""
+
+    at_mono: float
+    differing: Mapping[str, Decimal]
 
 
 class Resolver:
@@ -63,6 +70,7 @@ class Resolver:
         self._max_daily_loss = max_daily_loss
         self._in_flight = in_flight
         self._began_mono = journal.clock.monotonic()
+        self._looked: _Looked | None = None
 
     def adopt(self) -> int:
         """Take over what dead processes left: an INTENT was never sent, a SENT may have been. Returns how many."""
@@ -85,7 +93,7 @@ class Resolver:
         with self._journal.read() as connection:
             blocked = wire_refusal(connection, self._journal.clock) is not None
             sendings = orders.unfinished(connection)
-        asked = {OrderState.UNKNOWN, OrderState.ACKED}
+        asked, self._looked = {OrderState.UNKNOWN, OrderState.ACKED}, None
         for sending in sendings:
             due = sending.next_try_wall is None or sending.next_try_wall <= wall
             if due and not blocked and sending.order.state in asked:
@@ -147,13 +155,18 @@ class Resolver:
 
     def _proof_is_due(self, sending: Sending, mono: float) -> bool:
         """Whether the order could no longer be accepted, by the exchange's clock and by our own."""
-        order = sending.order
-        assert order.sent_timestamp_ms is not None
-        assert order.recv_window_ms is not None
-        span = timedelta(milliseconds=order.recv_window_ms) + self._margin
-        if self._exchange.server_time() <= from_ms(order.sent_timestamp_ms) + span:
+        assert sending.order.sent_timestamp_ms is not None
+        if self._exchange.server_time() <= from_ms(sending.order.sent_timestamp_ms) + self._span(sending):
             return False
-        return mono - self._waiting_since(sending) > span.total_seconds()
+        return self._is_past(sending, mono)
+
+    def _span(self, sending: Sending) -> timedelta:
+        """How long after its sending an order may still be accepted."""
+        assert sending.order.recv_window_ms is not None
+        return timedelta(milliseconds=sending.order.recv_window_ms) + self._margin
+
+    def _is_past(self, sending: Sending, mono: float) -> bool:
+        return mono - self._waiting_since(sending) > self._span(sending).total_seconds()
 
     def _waiting_since(self, sending: Sending) -> float:
         """A monotonic reading of an earlier boot says nothing; then the time since our own start must do."""
@@ -163,9 +176,12 @@ class Resolver:
         """Whether balances contradict the lists: coins came or went as this order would have moved them."""
         if mono - self._waiting_since(sending) > LAG_AT_MOST.total_seconds():
             return False
-        order, account = sending.order, self._exchange.account()
-        with self._journal.read() as connection:
-            trace = trace_of(order, differences(connection, account))
+        order = sending.order
+        if self._looked is None or not self._is_past(sending, self._looked.at_mono):
+            asked_mono, account = self._journal.clock.monotonic(), self._exchange.account()
+            with self._journal.read() as connection:
+                self._looked = _Looked(asked_mono, differences(connection, account))
+        trace = trace_of(order, self._looked.differing)
         if trace is None:
             return False
         self._postpone(order, f"no list knows it, but the account's {order.base} differs by {plain(trace)}")
