@@ -48,10 +48,13 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
 
 def test_a_draft_left_by_a_crash_does_not_make_a_home_somebody_elses(tmp_path: Path) -> None:
     """It is named after the file it was to become."""
+    tmp_path.chmod(0o755)
     (tmp_path / ".env.x1y2z3.new").touch()
     (tmp_path / "thunes.db.x1y2z3.new").touch()
 
     create_home(tmp_path)
+
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700  # it was taken, and made private
 
 
 # -- writers that were killed ----------------------------------------------------------------------------------------

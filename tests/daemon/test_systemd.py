@@ -45,10 +45,10 @@ def test_without_a_listener_nothing_happens(address):
     """Outside systemd, or when its socket is gone, trading goes on."""
     notifier = Notifier(address)
 
-    notifier.ready("trading")
-    notifier.alive()
-    notifier.close()
-    notifier.stopping()
+    said = [notifier.ready("trading"), notifier.alive(), notifier.close(), notifier.stopping()]
+
+    assert said == [None] * 4
+    assert notifier._socket is None  # closed for good: stopping() opened no other
 
 
 def test_a_full_socket_delays_nobody(tmp_path):
@@ -60,4 +60,10 @@ def test_a_full_socket_delays_nobody(tmp_path):
     for _ in range(10_000):
         notifier.alive()
 
+    receiver.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    kept = 0
+    with pytest.raises(BlockingIOError):
+        while receiver.recv(4096) == b"WATCHDOG=1":
+            kept += 1
+    assert 0 < kept < 10_000  # it was full, and what did not fit was dropped
     receiver.close()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from serving import Serving, stepped
+from websockets.frames import Opcode
 from ws_clients import RawWire, Wire, wire
 
 KLINE = "btcusdt@kline_1m"
@@ -43,8 +44,9 @@ def test_bytes_that_are_no_frames(standing: Serving, path: str) -> None:
         with contextlib.suppress(OSError):
             client.socket.sendall(rng.randbytes(size))
             client.socket.shutdown(1)
-        client.until_end(lambda _: None, seconds=2)
+        code, frames = client.until_end(lambda _: None)
         client.close()
+        assert code == 1006 or frames[-1].opcode is Opcode.CLOSE
 
 
 @pytest.mark.parametrize("path", PATHS)
