@@ -110,7 +110,7 @@ class StreamServer:
             self._conversation(connection, number)
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 15.0) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 30.0) -> Any:
     """Wait until something is true; what it was."""
     ends = time.monotonic() + seconds
     while not (found := what()):

@@ -110,7 +110,7 @@ def test_no_answer_takes_longer_than_it_may(telegram: FakeTelegram, behaviour: s
     with pytest.raises(CutOff):
         bot(telegram, timeout_s=0.3).send(message())
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30  # it would have gone on for a minute
 
 
 def test_nobody_there() -> None:

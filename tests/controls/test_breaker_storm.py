@@ -123,7 +123,7 @@ def test_six_processes_in_a_storm_send_one_probe(six: Six) -> None:
     began = time.monotonic()
     proxy.behaviour = storm
     reopened = "SELECT 1 FROM control_history WHERE from_state = 'half-open' AND to_state = 'open'"
-    wait_for(lambda: len(home.rows(reopened)) == 2, "two probes that failed")
+    wait_for(lambda: len(home.rows(reopened)) >= 2, "two probes that failed")
     during = [seen for seen in proxy.api_calls(since=began) if seen.status == 503]
     proxy.behaviour = healthy
     wait_for(lambda: home.rows("SELECT 1 FROM breaker WHERE state = 'closed'"), "closed breaker")

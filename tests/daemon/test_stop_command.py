@@ -15,7 +15,7 @@ def test_it_ends_the_daemon_and_waits(home):
 
     document = home.answer("stop")
 
-    assert process.wait(5) == 0
+    assert process.wait(20) == 0
     assert document["changed"] is True
     assert (document["data"]["stopped"], document["data"]["pid"]) == (True, process.pid)
     assert document["data"]["waited_s"] >= 0
@@ -70,7 +70,7 @@ def test_a_lock_without_a_name_is_no_hindrance(home):
     document = home.answer("stop")
 
     assert document["data"]["pid"] == process.pid
-    assert process.wait(5) == 0
+    assert process.wait(20) == 0
 
 
 def test_a_lock_of_somebody_unknown_is_11(home):

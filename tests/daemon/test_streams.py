@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -60,9 +59,10 @@ def test_it_streams_falls_back_and_comes_back(own: Exchange, streaming: Home):
     process = streaming.start_daemon()
     wait_for(lambda: feed(streaming)["mode"] == "websocket", "stream")
 
-    strike(own, "ws_drop", seconds=9)
+    strike(own, "ws_drop", seconds=600)
     wait_for(lambda: "Using REST fallback for price data" in streaming.log, "fallback")
     wait_for(lambda: feed(streaming)["mode"] == "rest", "REST")
+    clear_faults(own)
     wait_for(lambda: feed(streaming)["mode"] == "websocket", "the stream again")
 
     assert streaming.end(process) == 0
@@ -114,7 +114,8 @@ def test_with_feed_rest_there_is_no_stream(own: Exchange, tmp_path: Path):
     home = make_home(tmp_path / "rest", own.address, FEED="rest")
     process = home.start_daemon()
     wait_for(lambda: feed(home)["mode"] == "rest", "REST")
-    time.sleep(1.5)
+    before = home.checks()
+    wait_for(lambda: home.checks() > before + 1, "checks without a stream")
     assert home.end(process) == 0
     assert "WebSocket" not in home.log
     home.close()
@@ -126,8 +127,9 @@ def test_many_fallbacks_need_the_operator(own: Exchange, streaming: Home):
     wait_for(lambda: feed(streaming)["mode"] == "websocket", "stream")
     for _ in range(6):
         before = streaming.log.count("Using REST fallback")
-        strike(own, "ws_drop", path="/ws", seconds=2)
+        strike(own, "ws_drop", path="/ws", seconds=600)
         wait_for(lambda count=before: streaming.log.count("Using REST fallback") > count, "fallback")
+        clear_faults(own)
         wait_for(lambda: feed(streaming)["mode"] == "websocket", "the stream again")
 
     answer = streaming.answer("status")

@@ -31,7 +31,7 @@ def test_minus_1021_resyncs_and_asks_a_read_once_more(
         anchor = clock.anchor
         clock.set_anchor(type(anchor)(anchor.wall, anchor.market + timedelta(seconds=5)))
 
-    exchange = connect(endpoints, credentials, clock=clock, recv_window_ms=5000, timeout_s=1, on_clock_skew=resync)
+    exchange = connect(endpoints, credentials, clock=clock, recv_window_ms=5000, timeout_s=10, on_clock_skew=resync)
     server.then("/api/v3/openOrders", error(-1021), answer([]), error(-1021), error(-1021))
 
     assert exchange.open_orders("BTCUSDT") == []
@@ -97,7 +97,7 @@ def test_headers_of_every_answer_are_handed_on(
         credentials,
         clock=clock,
         recv_window_ms=5000,
-        timeout_s=1,
+        timeout_s=10,
         on_headers=lambda headers: heard.append(headers["x-mbx-used-weight-1m"]),
     )
     server.then("/api/v3/ping", answer({}, X_MBX_USED_WEIGHT_1M="3"), error(-1100, X_MBX_USED_WEIGHT_1M="4"))

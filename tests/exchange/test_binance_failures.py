@@ -217,7 +217,7 @@ def test_a_server_that_vanished_between_two_orders_got_nothing(
 def test_a_key_that_cannot_be_sent_is_not_told(endpoints: Endpoints, clock: Clock) -> None:
     """requests quotes a bad header value in its error; ours does not."""
     credentials = Credentials(Secret(API_KEY + "\n"), Secret(API_SECRET), None, "test")
-    exchange = connect(endpoints, credentials, clock=clock, recv_window_ms=5000, timeout_s=1)
+    exchange = connect(endpoints, credentials, clock=clock, recv_window_ms=5000, timeout_s=10)
 
     for call in (exchange.ping, exchange.account, lambda: exchange.place(SELL, timestamp_ms=1)):
         with pytest.raises(ExchangeFailure) as caught:

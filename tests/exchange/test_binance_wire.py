@@ -248,7 +248,7 @@ def test_an_unknown_symbol_does_not_hide_the_others(
     """-1121 for the list: each symbol is asked for alone, and only the unknown one is missing."""
     limits = [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000}]
     told: list[RateLimits] = []
-    exchange = connect(endpoints, credentials, clock=clock, recv_window_ms=5000, timeout_s=1, on_limits=told.append)
+    exchange = connect(endpoints, credentials, clock=clock, recv_window_ms=5000, timeout_s=10, on_limits=told.append)
     server.then(
         "/api/v3/exchangeInfo",
         error(-1121, "Invalid symbol."),
@@ -309,7 +309,7 @@ def test_the_wallet_interface_is_asked_only_where_there_is_one(
             answer({"enableWithdrawals": False, "ipRestrict": True, "createTime": 5}),
         )
         with_sapi = Endpoints(endpoints.rest_url, "", "", wallet.url)
-        permissions = connect(with_sapi, credentials, clock=clock, recv_window_ms=5000, timeout_s=1).key_restrictions()
+        permissions = connect(with_sapi, credentials, clock=clock, recv_window_ms=5000, timeout_s=10).key_restrictions()
         assert permissions is not None
         assert permissions.permissions == {"enableWithdrawals": False, "ipRestrict": True}
         assert permissions.created_at == from_ms(5)

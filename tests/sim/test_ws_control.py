@@ -136,9 +136,10 @@ def test_the_sixth_message_of_a_second_ends_the_connection(standing: Serving) ->
             pongs: lambda: pongs.connection.pong(b"unasked"),
         }
         for _ in range(2):
-            for send in sends.values():
-                for _ in range(5):
+            for client, send in sends.items():
+                for _ in range(4):
                     send()
+                client.control("LIST_SUBSCRIPTIONS")  # the fifth; its answer: all of them have arrived
             time.sleep(1.05)  # the limit itself is a span of wall time
         for client, send in sends.items():
             assert client.connection.protocol.state.name == "OPEN"
@@ -150,7 +151,7 @@ def test_the_sixth_message_of_a_second_ends_the_connection(standing: Serving) ->
 
 def test_a_connection_without_pongs_is_cut(tmp_path: Path) -> None:
     """Pongs nobody asked for, and pongs to no ping, do not keep it alive; copies of payloads do, one in two as well."""
-    options = stepped(tmp_path / "sim", ws_ping_seconds=D("0.25"), ws_pong_seconds=D("0.6"))
+    options = stepped(tmp_path / "sim", ws_ping_seconds=D("0.25"), ws_pong_seconds=D(3))
     turns = itertools.cycle((True, False))
     answers: list[Callable[[bytes], bytes | None]] = [
         lambda _: None,
@@ -164,8 +165,8 @@ def test_a_connection_without_pongs_is_cut(tmp_path: Path) -> None:
         clients = [RawWire(url) for _ in answers]
         codes = dict.fromkeys(clients, 0)
         seen: dict[RawWire, list[Frame]] = {client: [] for client in clients}
-        deadline = time.monotonic() + 1.6
-        while time.monotonic() < deadline:
+        deadline = time.monotonic() + 60
+        while not all(codes[client] for client in clients[:3]) and time.monotonic() < deadline:
             for client, answer in zip(clients, answers, strict=True):
                 if not codes[client]:
                     codes[client], frames = client.until_end(answer, seconds=0.02)
@@ -183,7 +184,7 @@ def test_a_connection_without_pongs_is_cut(tmp_path: Path) -> None:
 def test_the_servers_pong_copies_the_payload(standing: Serving) -> None:
     """A client's ping is answered."""
     with wire(standing, "/ws") as client:
-        assert client.connection.ping("are you there").wait(5)
+        assert client.connection.ping("are you there").wait(20)
 
 
 def test_a_connection_lives_a_day(tmp_path: Path) -> None:
@@ -204,7 +205,7 @@ def test_a_slow_reader_makes_nobody_wait(tmp_path: Path) -> None:
         slow = RawWire(serving.announced["stream_url"] + f"/stream?streams={names}", receive_buffer=4096)
         with wire(serving, f"/ws/{KLINE}") as client:
             opens: list[int] = []
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while time.monotonic() < deadline and not (len(opens) > 500 and reset(slow.socket)):
                 message = client.next()
                 if message["k"]["x"]:

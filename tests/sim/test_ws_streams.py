@@ -103,16 +103,16 @@ def test_a_gap_has_no_candles(tmp_path: Path) -> None:
 
 def test_updates_come_every_two_seconds_and_every_second(moving: Serving) -> None:
     """On a market that stands still a candle is told again and again: minutes half as often as seconds."""
+    began = time.monotonic()
     with wire(moving, "/stream?streams=btcusdt@kline_1m/btcusdt@kline_1s") as client:
-        began = time.monotonic()
         minutes = seconds = 0
-        while minutes < 2:
+        while minutes < 3:
             name = client.next()["stream"]
             minutes += name.endswith("1m")
             seconds += name.endswith("1s")
 
-        assert 2 <= seconds <= 3
-        assert time.monotonic() - began > 1.5
+    assert minutes <= seconds <= 2 * minutes  # a second in which the machine was busy elsewhere is left out
+    assert time.monotonic() - began > 3
 
 
 def test_trades_add_up_to_the_candle(moving: Serving) -> None:
