@@ -32,6 +32,7 @@ from misbehaving_proxy import MisbehavingProxy, healthy, only, storm
 
 from thunes_cli.cli import keys_rotate
 from thunes_cli.config.secrets import Secret
+from thunes_cli.exchange.failures import AuthFailed
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.known import KEY, read_known
 
@@ -136,6 +137,23 @@ def test_a_dead_key_is_not_put_back(home: ExchangeHome) -> None:
     assert f"BINANCE_API_KEY={key}" in env_file(home).read_text(encoding="utf-8")
     assert states(home) == ["done"]
     home.meet()  # a restart takes it
+
+
+def test_a_daemon_whose_key_died_takes_the_new_one_at_once(home: ExchangeHome) -> None:
+    """As after a theft: the old key is deleted first, and the daemon has looked for another in vain a moment ago."""
+    with home.desk() as desk:
+        sim_key(home, "revoke", key=home.served.key[:8])
+        with pytest.raises(AuthFailed):
+            desk.room.exchange.account()
+        assert desk.room.key.look() is None
+        answer = rotate(home, *new_key(home))
+        assert answer.code == 0, answer
+
+        line = desk.room.key.look()
+
+        assert line is not None
+        assert answer.data["new_fingerprint"] in line
+        assert desk.room.exchange.account().can_trade
 
 
 def test_ctrl_c_ends_the_waiting_alone(home: ExchangeHome) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -153,6 +155,35 @@ def test_a_rotation_that_was_done_is_taken_back(home: ExchangeHome) -> None:
     assert told(home)[-2:] == ["KEY_ROTATED", "KEY_ROTATION_ROLLED_BACK"]
     assert states(home) == ["rolled_back"]
     assert home.ask("keys", "status", "--json").data["fingerprint"] == Secret(home.served.key).fingerprint()
+
+
+@pytest.mark.parametrize(("killed", "ends"), [("reopened", "done"), ("undone", "rolled_back")])
+def test_killed_while_it_is_taken_back(home: ExchangeHome, killed: str, ends: str) -> None:
+    """The key that is found by whoever starts next is the key in use: the new one, or the old one again."""
+    pid = os.fork()
+    if pid == 0:
+        rotating = Rotating(home)
+        rotating.begin()
+        rotating.rotation.write(lambda _: None)
+        undo = rotating.rotation._undo
+        assert undo is not None
+
+        def die() -> None:
+            if killed == "undone":
+                undo()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        rotating.rotation._undo = die
+        rotating.rotation.take_back(Unavailable("the daemon refuses it"))
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    assert states(home) == ["started"]
+
+    home.meet()
+
+    assert states(home) == [ends]
+    assert (home.served.key in env_file(home).read_text(encoding="utf-8").splitlines()[1]) is (killed == "undone")
+    assert home.ask("keys", "check").code == 0
 
 
 def test_ctrl_c_in_the_middle(home: ExchangeHome) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from crash_room import open_room
-from fork_server import Killing
+from fork_server import ALIVE, Ended, Killing
 from keys_of_room import CONFIRMED, Keys, Pair
+
+from thunes_cli.config.secrets import Secret
 
 # From the last moment before a secret is on the disk until it has its name: then it lies in a draft.
 _DRAFT = ("draft.before", "draft.after", "name.before")
@@ -66,6 +68,34 @@ def test_killed_at_every_event(keys: Keys) -> None:
         old, new, ended = keys.rotate(Killing(at=number))
         assert ended.code == -9
         keys.prove(old, new)
+
+
+def test_killed_while_the_old_key_is_taken_for_deleted(keys: Keys) -> None:
+    """At every event: said again it is forgotten, and stands on the trail once."""
+    words = ("keys", "rotate", "--confirm-old-deleted", "--confirm", "deleted sim")
+
+    def bury(killing: Killing = ALIVE) -> Ended:
+        return keys.room.spawner.run(keys.room.command(*words, killing=killing))
+
+    def replace() -> Pair:
+        old, _, ended = keys.rotate()
+        assert ended.code == 0, keys.room.said
+        keys.room.post("/sim/key/revoke", {"key": old.key[:12]})
+        return old
+
+    replace()
+    events = bury().events
+    assert "name.after" in events
+    gone = []
+    for number in range(1, len(events) + 1):
+        old = replace()
+        assert bury(Killing(at=number)).code == -9
+        assert bury().code == 0, keys.room.said
+        assert old.key not in keys.file.read_text()
+        gone.append(Secret(old.key).fingerprint())
+    assert keys.room.once().code == 0  # what waits for the trail is written
+    told = [each["fingerprint"] for each in keys.room.home.events if each["event"] == "KEY_OLD_DEAD"]
+    assert [told.count(each) for each in gone] == [1] * len(gone)
 
 
 def test_two_rotations_at_once(keys: Keys) -> None:

@@ -79,6 +79,7 @@ class KeyChange:
         self._reload = reload
         self._on_change = on_change
         self._next_try_mono = -math.inf
+        self._tried: tuple[int, str] | None = None  # the rotation that the next try waits for, and its state
 
     @property
     def key(self) -> Credentials:
@@ -98,8 +99,10 @@ class KeyChange:
         asked = rotation is not None and self._concerns(rotation)
         if not asked and not self._exchange.key_is_rejected:
             return None
-        if self._clock.monotonic() < self._next_try_mono:
+        news = (rotation.id, rotation.state) if rotation is not None and asked else None
+        if news == self._tried and self._clock.monotonic() < self._next_try_mono:
             return None
+        self._tried = news
         try:
             return self._take(rotation if asked else None)
         except ThunesError as error:
