@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from trading_room import Room, assemble
 from thunes_cli.audit.journal import Journal
 from thunes_cli.errors import AuthError, ConfigError, LedgerCorrupt, OtherAccount
 from thunes_cli.exchange.failures import AuthFailed, ExchangeDown
-from thunes_cli.ledger.baseline import read_baseline
-from thunes_cli.ledger.identity import read_identity
+from thunes_cli.ledger.baseline import baseline_taken, read_baseline
+from thunes_cli.ledger.identity import read_identity, save_uid
 from thunes_cli.model import Account, Mode
 from thunes_cli.trading.gate import Gate, Stopped
 
@@ -41,6 +42,24 @@ def test_another_account_is_refused(closed: Room) -> None:
 
     with pytest.raises(OtherAccount, match="42"):
         closed.gate.open()
+
+
+def test_another_accounts_balances_are_no_baseline(closed: Room) -> None:
+    """A bound home without a baseline takes none of an account that is not its own, and takes its own later."""
+    own = closed.exchange.account
+    with closed.journal.change() as change:
+        save_uid(change.connection, "42")
+    closed.exchange.account = lambda: replace(own(), uid="43")  # type: ignore[method-assign]
+    with pytest.raises(OtherAccount, match="42"):
+        closed.gate.open()
+    with closed.journal.read() as connection:
+        assert baseline_taken(connection, exchange_epoch=1) is None
+
+    closed.exchange.account = own  # type: ignore[method-assign]
+    closed.gate.open()
+
+    with closed.journal.read() as connection:
+        assert read_baseline(connection, exchange_epoch=1) == closed.exchange.balances
 
 
 def test_unknown_symbol_is_refused(closed: Room) -> None:

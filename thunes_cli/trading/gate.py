@@ -192,14 +192,14 @@ class Gate:
         """Tie the home to its account at first contact, with what the account holds then; later only compare."""
         with self._journal.change() as change:
             identity = read_identity(change.connection)
+            if identity.uid not in {None, account.uid}:
+                # Never exits-only: the coins of this ledger are not in that account. Nothing of it is written down.
+                raise OtherAccount(identity.uid, account.uid)
             if identity.uid is None:
                 save_uid(change.connection, account.uid)
                 change.record(Event.ACCOUNT_BOUND, uid=account.uid, environment=identity.environment)
             if baseline_taken(change.connection, exchange_epoch=identity.exchange_epoch) is None:
                 self._record_baseline(change, account, exchange_epoch=identity.exchange_epoch)
-        if identity.uid not in {None, account.uid}:
-            # Never exits-only: the coins of this ledger are not in that account.
-            raise OtherAccount(identity.uid, account.uid)
         if not account.can_trade:
             message = "the account may not trade"
             return [Problem(message, ConfigError(message, hint="look at the account on the exchange's own pages"))]
