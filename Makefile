@@ -3,11 +3,12 @@
 #
 #   make demo            trade a simulated market (ARGS="--duration 60")
 #   make test            the test suite (ARGS="-k ledger")
+#   make test-random     the test suite three times in other orders (ROUNDS=5)
 #   make test-long       the long matrices too
 #   make crash           kill it at 2,000 random instants and at every step of an order (INSTANTS=200)
 #   make check           linters, types, import rules, generated files
 #   make bench           figures, each next to a reference of the same run
-#   make coverage        the test suite, with the lines and branches nothing ran
+#   make coverage        the test suite, with the lines and branches that no process of it ran
 #   make dist            wheel and source archive, installed and run in a clean environment
 #   make advisories      known vulnerabilities of what constraints.txt pins (asks the package index)
 #   PYTHON=python3.13    the interpreter .venv is made with
@@ -28,7 +29,7 @@ ifneq ($(STALE),)
 $(shell rm -f $(STAMP))
 endif
 
-.PHONY: help demo test test-long crash check generate bench coverage dist advisories clean
+.PHONY: help demo test test-random test-long crash check generate bench coverage dist advisories clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -39,6 +40,13 @@ demo: $(STAMP)
 # Four workers on two cores: much of the suite waits for processes.
 test: $(STAMP)
 	@$(RUN) -m pytest -n 4 -m "not long" $(ARGS)
+
+# Every run has an order of its own; one that failed says which, and ARGS=--randomly-seed=... repeats it.
+test-random: $(STAMP)
+	@for round in $$(seq $(or $(ROUNDS),3)); do \
+	  seed=$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '); echo "--randomly-seed=$$seed"; \
+	  $(RUN) -m pytest -n 4 -m "not long" --randomly-seed=$$seed $(ARGS) || exit; \
+	done
 
 test-long: $(STAMP)
 	@$(RUN) -m pytest -n 2 $(ARGS)
@@ -62,7 +70,7 @@ bench: $(STAMP)
 	@$(RUN) -m benchmarks $(ARGS)
 
 coverage: $(STAMP)
-	@$(RUN) -m pytest -n 4 -m "not long" --cov=thunes_cli --cov-branch --cov-report=term-missing:skip-covered $(ARGS)
+	@$(RUN) tests/measured_rooms.py build/coverage -n 4 -m "not long" $(ARGS)
 
 # The wheel brings its manual page and its completions along; what it depends on is pinned here as everywhere.
 dist: $(STAMP)

@@ -6,13 +6,14 @@ import signal
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from manual_time import ManualTime
 from recorded_events import (  # hooks: pytest finds them by their names here
+    name_what_is_missing,
     pytest_sessionfinish,
-    pytest_terminal_summary,
     pytest_testnodedown,
     remember_what_is_made_by_hand,
 )
@@ -22,7 +23,7 @@ from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.identity import save_entries_from
 from thunes_cli.ledger.schema import create_ledger
 
-__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown"]
+__all__ = ["pytest_sessionfinish", "pytest_testnodedown"]
 
 remember_what_is_made_by_hand()
 
@@ -33,6 +34,14 @@ settings.load_profile("patient")
 # A background shell hands ignored signals on, and so to the commands under test: they are what these tests send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Events that nothing recorded, and how to have the order of a run that failed once more."""
+    name_what_is_missing(terminalreporter, config)
+    seed = config.getoption("randomly_seed", None)
+    if seed is not None and terminalreporter.stats.keys() & {"failed", "error"}:
+        terminalreporter.line(f"the order of this run: --randomly-seed={seed}")
 
 
 @pytest.fixture

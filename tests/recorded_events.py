@@ -98,8 +98,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Name what is missing."""
+def name_what_is_missing(terminalreporter: Any, config: pytest.Config) -> None:
+    """The events that a run of the whole suite lacks, at its end."""
     if missing := config.stash.get(_MISSING, []):
         terminalreporter.section("events that the product never recorded")
         terminalreporter.line(", ".join(missing))
