@@ -29,7 +29,11 @@ def guarded(endpoints: Endpoints, credentials: Credentials, journal: Journal) ->
 
 @pytest.mark.parametrize(
     ("code", "message"),
-    [(-2015, "Invalid API-key, IP, or permissions for action."), (-2014, "API-key format invalid.")],
+    [
+        (-2008, "Invalid Api-Key ID."),
+        (-2015, "Invalid API-key, IP, or permissions for action."),
+        (-2014, "API-key format invalid."),
+    ],
 )
 def test_a_refusal_is_kept_with_its_code_and_status(
     guarded: GuardedBinance, server: LoopbackExchange, code: int, message: str
@@ -54,7 +58,6 @@ def test_a_key_whose_signature_is_looked_at_is_alive(
     "reply",
     [
         error(-1002, "You are not authorized to execute this request.", 401),
-        error(-2008, "Invalid Api-Key ID.", 401),
         html(401),
         answer({"error": "login"}, 401),
         html(403),

@@ -126,11 +126,16 @@ def _word_of_operator(call: Call, asked: Asked, old: OldKey, refusal: Refusal | 
 
 
 def _answer(old: OldKey, refusal: Refusal | None) -> tuple[str, ...]:
+    from thunes_cli.exchange.key_answers import BOUND_OR_DELETED
+
     if refusal is None:
         return ("what the exchange calls it is not kept here, so it cannot be asked.",)
+    alike = "a key that is bound to another address is refused in the same words"
+    if refusal.code != BOUND_OR_DELETED:
+        alike = "living keys have been seen to be refused like this"
     lines = [
         f"the exchange refuses it from this address: {refusal.message}.",
-        "That does not prove that it is deleted: a key that is bound to another address is refused in the same words.",
+        f"That does not prove that it is deleted: {alike}.",
     ]
     accepted, bound = old.facts
     if accepted:

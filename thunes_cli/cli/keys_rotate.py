@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from thunes_cli.cli.asking import Asked
     from thunes_cli.cli.reading import Book
     from thunes_cli.config.credentials import Credentials
+    from thunes_cli.exchange.key_answers import OldKeyFacts
     from thunes_cli.ledger.api_keys import NewKey
     from thunes_cli.ledger.identity import Identity
-    from thunes_cli.ops.rotating import Place
+    from thunes_cli.ops.rotating import Place, Rotation
     from thunes_cli.ops.rotation_failures import DaemonRefuses
 
 _WAIT_S = 30.0
@@ -147,14 +148,18 @@ def _rotate(call: Call, asked: Asked, place: Place, new: Credentials, *, why: st
     said = _await_daemon(call, asked, rotation.id, facts.fingerprint)
     if said.refused is not None and of_old.accepted is not False:
         raise rotation.take_back(said.refused)
-    return _rotated(call, rotation.id, facts, old, said)
+    return _rotated(call, rotation, facts, said, of_old=of_old)
 
 
-def _rotated(call: Call, rotation: int, facts: NewKey, old: str, said: _DaemonSaid) -> Result:
-    last = f"Next: delete {old} at the exchange, then {typed(call, 'keys rotate --confirm-old-deleted')}"
+def _rotated(call: Call, rotation: Rotation, facts: NewKey, said: _DaemonSaid, *, of_old: OldKeyFacts) -> Result:
+    old = rotation.old_fingerprint
+    do = f"delete {old} at the exchange"
+    if of_old.accepted is False:
+        do = f"see at the exchange that {old}, which it refuses already, is deleted"
+    last = f"Next: {do}, then {typed(call, 'keys rotate --confirm-old-deleted')}"
     return Result(
         data={
-            "rotation": rotation,
+            "rotation": rotation.id,
             "old_fingerprint": old,
             "new_fingerprint": facts.fingerprint,
             "kind": facts.kind,

@@ -28,7 +28,7 @@ ILLEGAL_CHARACTERS = -1100
 INVALID_SYMBOL = -1121
 UNKNOWN_SYMBOL = frozenset({INVALID_SYMBOL, ILLEGAL_CHARACTERS})  # answers to a symbol that is not listed
 
-AUTH_CODES = frozenset({-1002, -2014, -2015})
+AUTH_CODES = frozenset({-1002, -2008, -2014, -2015})
 RATE_CODES = frozenset({-1003, -1015})
 # The exchange's own trouble, whatever the HTTP status: -1007 has been seen as 4xx.
 TROUBLE_CODES = frozenset({-1000, -1001, -1006, -1007, -1008})

@@ -6,7 +6,7 @@
     +-- Rejected             a known business code: ours to fix; neither trips nor resets the breaker
     |   +-- TimestampRejected    -1021: resync the clock; an order may be sent once more after SENT is committed anew
     +-- RateLimited          429, 418, 403: a ban clock stops all REST
-    +-- AuthFailed           401, -1002, -2014, -2015: entries stop
+    +-- AuthFailed           401, -1002, -2008, -2014, -2015: entries stop
     +-- ExchangeDown         refused, DNS, timeout, 5xx on a read: trips the breaker
     |   +-- NotSent              no connection came about, so not a byte left: trips, and proves absence
     +-- OutcomeUnknown       an order POST with any other answer: trips the breaker, and must be resolved by asking

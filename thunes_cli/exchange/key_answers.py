@@ -2,7 +2,7 @@
 
 A signed call that is answered proves a key. A refusal proves little: Binance answers −2015, "Invalid API-key, IP, or
 permissions for action", to a key that was deleted, to one that is bound to another address and to one without the
-right to read; −2014 says that the key is not of a key's form, which no key that ever worked is.
+right to read; −2008, "Invalid Api-Key ID", and −2014, "API-key format invalid", have been seen for living keys too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from thunes_cli.exchange.guarded_binance import GuardedBinance
 from thunes_cli.model import Account
 
 WRONG_SIGNATURE = -1022
-_REFUSING = frozenset({-2014, -2015})
+BOUND_OR_DELETED = -2015
+_REFUSING = frozenset({-2008, -2014, BOUND_OR_DELETED})
 
 
 class AnswerUnclear(Unavailable):

@@ -129,6 +129,11 @@ class Rotation:
         self._undo: Undo | None = None
         self.id = 0
 
+    @property
+    def old_fingerprint(self) -> str:
+        """Of the key that is replaced."""
+        return self._old.api_key.fingerprint()
+
     def begin(
         self,
         *,
@@ -197,7 +202,7 @@ class Rotation:
             prove_again(found)
             facts = key_facts(found)
             with self._journal.change() as change:
-                complete(change, self.id, facts, old=self._old.api_key.fingerprint(), by="keys")
+                complete(change, self.id, facts, old=self.old_fingerprint, by="keys")
         except BaseException as error:
             failed = self._fall_back(error)
             if failed is error:
@@ -248,7 +253,7 @@ class Rotation:
         if not isinstance(error, Exception):
             return error
         cause = _cause(error, self._place.source.name)
-        if found.fingerprint != self._old.api_key.fingerprint():
+        if found.fingerprint != self.old_fingerprint:
             return KeyInDoubt(why, self._place.source.name, f"{found.fingerprint} was put there meanwhile")
         return OldKeyStays(cause, found.fingerprint)
 
