@@ -16,7 +16,7 @@ Only ``cli`` turns them into output and exit codes.
     +-- Cancelled                   6
     +-- NeedsConfirmation           7
     +-- NotFound                   10
-    |   +-- HomeMissing / HomeNotOurs / LedgerMissing
+    |   +-- HomeMissing / HomeNotOurs / LedgerMissing / LedgerGone
     +-- Locked                     11
     +-- AuthError                  12
     |   +-- KeyMayWithdraw
@@ -155,6 +155,13 @@ class LedgerMissing(NotFound):
 
     code = "ledger_missing"
     hint = "thunes --home {0} init"
+
+
+class LedgerGone(NotFound):
+    """the ledger {0} is not the file that was opened: somebody removed it or put another one in its place"""
+
+    code = "ledger_gone"
+    hint = "put it back where it was, or restore a backup; then: thunes run"
 
 
 class Locked(ThunesError):

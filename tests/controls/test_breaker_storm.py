@@ -65,7 +65,7 @@ def test_a_daemon_in_a_storm(home_behind: Callable[..., Home], proxy: Misbehavin
     opened = home.rows("SELECT opened_mono FROM breaker")[0]["opened_mono"]
     answer = home.answer("breaker", "status")
     assert answer["exit_code"] == 3
-    assert answer["data"]["breakers"][0]["state"] == "open"
+    assert answer["data"]["breakers"][0]["state"] in {"open", "half-open"}  # a command may take as long as a reset
     assert "HTTP 503" in answer["data"]["breakers"][0]["cause"]
     assert "HTTP 503" in home.thunes("status").stdout
     failures = [seen for seen in proxy.api_calls() if seen.status == 503 and seen.at < opened + RESET_S / 2]

@@ -28,6 +28,51 @@ sys.stdin.close()
 """
 
 
+def test_a_lock_whose_file_was_removed_is_taken_anew(tmp_path):
+    """``rm daemon.lock`` under a daemon does not let a second one in."""
+    lock = DaemonLock(tmp_path)
+    lock.acquire("run")
+    (tmp_path / NAME).unlink()
+
+    lock.keep("run")
+
+    with pytest.raises(Locked):
+        DaemonLock(tmp_path).acquire("run")
+    assert read_holder(tmp_path).process.pid == os.getpid()
+    lock.release()
+
+
+def test_a_lock_that_somebody_else_took_meanwhile_is_lost(tmp_path):
+    """Its file was removed, and another one locked, before the loss was noticed: the first holder hears of it."""
+    lock, other = DaemonLock(tmp_path), DaemonLock(tmp_path)
+    lock.acquire("run")
+    (tmp_path / NAME).unlink()
+    other.acquire("run")
+
+    with pytest.raises(Locked):
+        lock.keep("run")
+
+    other.release()
+    lock.release()
+
+
+def test_a_home_that_is_away_for_a_moment_stays_locked(tmp_path):
+    """Moved and moved back: the lock is the one that was taken at first."""
+    home = tmp_path / "home"
+    home.mkdir()
+    lock = DaemonLock(home)
+    lock.acquire("run")
+    home.rename(tmp_path / "elsewhere")
+    lock.keep("run")
+    (tmp_path / "elsewhere").rename(home)
+
+    lock.keep("run")
+
+    with pytest.raises(Locked):
+        DaemonLock(home).acquire("run")
+    lock.release()
+
+
 @pytest.fixture
 def hold(tmp_path):
     """Start processes that hold the lock until their stdin closes."""

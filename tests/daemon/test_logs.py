@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import re
+import stat
 
 import pytest
 
@@ -81,6 +82,22 @@ def test_the_file_is_private_and_rotates(tmp_path, monkeypatch):
     assert len(files) == logs.KEPT + 1
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
     assert all(file.stat().st_size <= 2000 for file in files)
+
+
+@pytest.mark.parametrize("action", ["moved", "removed"])
+def test_a_file_that_was_taken_away_is_made_anew(tmp_path, action):
+    """Whoever moves or deletes the log does not keep the next line from being in a file of its name."""
+    path = tmp_path / "thunes.log"
+    with logging_to(path, level="INFO", log_format="text", secrets=(), stderr=None):
+        logging.getLogger("x").info("before")
+        path.rename(tmp_path / "old.log") if action == "moved" else path.unlink()
+        logging.getLogger("x").info("after")
+
+    assert path.read_text().endswith("x: after\n")
+    assert "before" not in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    if action == "moved":
+        assert (tmp_path / "old.log").read_text().endswith("x: before\n")
 
 
 def test_without_a_file_stderr_goes_on(tmp_path):

@@ -17,11 +17,17 @@ from pathlib import Path
 def channel_lock(ledger: Path, channel: str) -> Iterator[bool]:
     """Hold the channel's lock, or yield False when somebody else sends on it now.
 
+    Where the home is gone nobody else can send, and what has to be said of that must get out.
+
     Raises:
         OSError: its file cannot be opened.
     """
     name = re.sub(r"[^\w-]", "_", channel)
-    descriptor = os.open(ledger.with_name(f"alerts-{name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(ledger.with_name(f"alerts-{name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        yield True
+        return
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

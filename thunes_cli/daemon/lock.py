@@ -78,6 +78,21 @@ class DaemonLock:
             else:
                 return
 
+    def keep(self, command: str) -> None:
+        """Somebody may have removed the file, or the home: then the lock guards nothing, and is taken anew.
+
+        Raises:
+            Locked: another process has it meanwhile (11).
+        """
+        before = self._descriptor
+        if before is None or _is_at(self.path, before):
+            return
+        try:
+            self.acquire(command)
+        except Unavailable:  # the home is gone; it may come back
+            return
+        os.close(before)
+
     def release(self) -> None:
         """Give the lock back; doing it twice is harmless."""
         if self._descriptor is not None:
@@ -113,6 +128,13 @@ def read_holder(home: Path) -> Holder | None:
                 return None
     finally:
         os.close(descriptor)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except OSError:
+        return False
 
 
 def _locked(holder: Holder | None) -> Locked:

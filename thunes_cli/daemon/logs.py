@@ -75,6 +75,22 @@ def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 class _PrivateRotatingFile(logging.handlers.RotatingFileHandler):
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError):
+            self._stay_with_the_name()
+        super().emit(record)
+
+    def _stay_with_the_name(self) -> None:
+        """Somebody may have moved the file away, or removed it: go on in a new one of its name."""
+        if self.stream is None:
+            return
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(Path(self.baseFilename).stat(), os.fstat(self.stream.fileno())):
+                return
+        self.stream.close()
+        self.stream = None
+        self.stream = self._open()
+
     def _open(self) -> Any:
         return open(
             self.baseFilename,

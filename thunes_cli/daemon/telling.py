@@ -65,6 +65,16 @@ def tell_stop(change: Change, *, why: str, since: datetime | None, clean: bool, 
     _tell(change, text, loud)
 
 
+def tell_ledger_gone(change: Change, path: Path, *, holds: int) -> None:
+    """Somebody took the ledger away under a daemon that has something to sell."""
+    text = (
+        f"The ledger {path} was removed or replaced while the daemon runs on it. Nothing is bought;"
+        f" {_count(holds, 'position')} or orders are looked after for as long as this process lives, and what it does"
+        f" is lost with it. Next: put the file back where it was; or thunes stop, then thunes reconcile --rebuild"
+    )
+    _tell(change, text, Severity.CRITICAL)
+
+
 def tell_trail(journal: Journal) -> None:
     """Say once that the trail cannot be written or was changed from outside, and once that it is well again."""
     with journal.read() as connection:

@@ -12,6 +12,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from thunes_cli.errors import ThunesError
+
 _log = logging.getLogger(__name__)
 
 
@@ -80,6 +82,8 @@ class Worker:
                 self._running_since_mono = started = time.monotonic()
             try:
                 step()
+            except ThunesError as error:  # what keeps a step from even being recorded
+                _log.error("job not done: job=%s error=%s", self._running, error)
             except Exception:  # noqa: BLE001 - a step reports its own failures; this is the net below
                 _log.exception("job_crashed job=%s after_s=%.3f", self._running, time.monotonic() - started)
             finally:

@@ -6,13 +6,14 @@ this; here are only SQLite's own rules. Only the standard library is imported: e
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from thunes_cli.errors import HomeMissing, LedgerCorrupt, LedgerMissing, LedgerTooNew, Unavailable
+from thunes_cli.errors import HomeMissing, LedgerCorrupt, LedgerGone, LedgerMissing, LedgerTooNew, Unavailable
 from thunes_cli.ledger.pragmas import APPLICATION_ID, SCHEMA_VERSION, configure
 from thunes_cli.ledger.reserve import free_reserve, is_full
 
@@ -110,17 +111,34 @@ class Ledger:
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._file: os.stat_result | None = None
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection, opened at first use."""
+        """This thread's connection, opened at first use.
+
+        Raises:
+            LedgerGone: another thread's is to a file that is not there any more.
+        """
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
+            if not self.is_in_place():
+                raise LedgerGone(self.path)
             connection = open_for_writing(self.path)
             self._local.connection = connection
             with self._lock:
+                self._file = self._file or self.path.stat()
                 self._opened.append(connection)
         return connection
+
+    def is_in_place(self) -> bool:
+        """Whether the file that was opened is still the one of its name: what is written elsewhere is lost."""
+        if self._file is None:
+            return True
+        try:
+            return os.path.samestat(self._file, self.path.stat())
+        except OSError:
+            return False
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from thunes_cli.audit.journal import Journal
-from thunes_cli.errors import ConfigError
+from thunes_cli.errors import ConfigError, LedgerGone
 from thunes_cli.exchange.failures import BreakerOpen, ExchangeFailure
 from thunes_cli.exchange.filters import MarketFacts
 from thunes_cli.exchange.protocol import Exchange
@@ -101,8 +101,8 @@ class Engine:
     def _try_check(self, symbol: str, position: Position | None) -> Tick:
         try:
             return self._check(symbol, position)
-        except (ExchangeFailure, ConfigError) as error:
-            level = logging.ERROR if isinstance(error, ConfigError) else logging.WARNING
+        except (ExchangeFailure, ConfigError, LedgerGone) as error:
+            level = logging.WARNING if isinstance(error, ExchangeFailure) else logging.ERROR
             self._failures.setdefault((level, str(error)), []).append(symbol)
             return Tick(symbol, reason=error.code)
 

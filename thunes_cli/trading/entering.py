@@ -12,6 +12,7 @@ from pathlib import Path
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change, Journal
 from thunes_cli.clock import EPOCH
+from thunes_cli.errors import LedgerGone
 from thunes_cli.exchange.filters import MarketFacts, SymbolRules, shape_market_buy
 from thunes_cli.ledger import orders
 from thunes_cli.ledger.decisions import insert_decision
@@ -65,7 +66,13 @@ class Entries:
         self._home = home
 
     def decide(self, signal: Signal, quote: Quote, condition: Condition) -> Entry:
-        """Approve or refuse; the answer and, if approved, the INTENT are committed on return, not yet sent."""
+        """Approve or refuse; the answer and, if approved, the INTENT are committed on return, not yet sent.
+
+        Raises:
+            LedgerGone: what is written down now would be lost, so nothing is bought.
+        """
+        if not self._journal.ledger.is_in_place():
+            raise LedgerGone(self._journal.ledger.path)
         amount, problem = self._amount(quote)
         outside = self._outside(quote, condition, problem)
         try:
