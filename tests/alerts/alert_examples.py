@@ -32,6 +32,7 @@ from thunes_cli.ledger.alerts import Severity as Loudness
 from thunes_cli.ledger.alerts import raise_alert
 from thunes_cli.ledger.bans import Ban
 from thunes_cli.ledger.breakers import BreakerLimits
+from thunes_cli.ledger.restoring import Unsent
 from thunes_cli.model import OrderState, Side, Trade
 from thunes_cli.process import boot_id
 from thunes_cli.risk import kill_switch
@@ -208,6 +209,8 @@ def _backup(stage: Stage) -> None:
     )
     stage.later(HOUR)
     stage.change(lambda change: telling.tell_backup_made(change, "20260310T130000Z"))
+    unsent = (Unsent(Kind.KILL_SWITCH, Loudness.CRITICAL, 1), Unsent(Kind.JOB_FAILED, Loudness.WARNING, 2))
+    stage.change(lambda change: telling.tell_restored(change, "20260310T130000Z", unsent=unsent, replaced=()))
 
 
 def _job_failed(stage: Stage) -> None:

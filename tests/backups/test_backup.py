@@ -171,14 +171,14 @@ def test_a_truncated_file(bot: BotHome, backup: Path, left: int) -> None:
 
 def test_what_is_unfinished_is_no_backup(bot: BotHome, backup: Path) -> None:
     """A killed process's remains are not listed, and gone with the next one."""
-    (backup.parent / ".partial-x").mkdir()
-    (backup.parent / ".partial-x" / backup.name).write_bytes(b"half")
+    (backup.parent / ".thunes-partial-x").mkdir()
+    (backup.parent / ".thunes-partial-x" / backup.name).write_bytes(b"half")
 
     listed = bot.ask("backup", "list", "--json").data["backups"]
     bot.ask("backup")
 
     assert [each["path"] for each in listed] == [str(backup)]
-    assert not (backup.parent / ".partial-x").exists()
+    assert not (backup.parent / ".thunes-partial-x").exists()
 
 
 def test_a_damaged_ledger_is_not_taken_for_good(bot: BotHome) -> None:

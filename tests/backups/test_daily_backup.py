@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import gc
+import io
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +20,8 @@ from thunes_cli.daemon.backups import DailyBackup
 from thunes_cli.errors import Unavailable
 from thunes_cli.ledger.alerts import read_conditions
 from thunes_cli.ledger.backups import last_good_backup
+from thunes_cli.ops.backups.archive import ArchiveWriter
+from thunes_cli.ops.backups.sealing import sealed_for_writing
 
 
 def job(bot: BotHome, **settings: str) -> DailyBackup:
@@ -92,3 +98,37 @@ def test_a_full_disk(bot: BotHome, small_disk: Path) -> None:
     assert (answer.code, answer.codes) == (13, ["no_room"])
     assert (target.code, target.codes) == (13, ["no_room"])
     assert sorted(path.name for path in small_disk.iterdir() if path.name != ".lock") == ["filler"]
+
+
+def test_a_clock_that_was_wrong(bot: BotHome) -> None:
+    """One that seems to come from next year does not keep the next from being made, nor is one made at every look."""
+    daily = job(bot)
+    daily.run()
+    age(bot, -timedelta(days=365))
+
+    made, again = daily.run(), daily.run()
+
+    assert made is not None
+    assert again is None
+
+
+class FillsUp(io.BytesIO):
+    """A file on a disk with room for so much."""
+
+    def write(self, _: object, /) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_that_fills_up_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is told once, by whoever catches it; nothing is said later by what is left of the archive."""
+    heard: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", heard.append)
+
+    with pytest.raises(OSError, match="No space left"), sealed_for_writing(FillsUp(), ()) as stream:
+        archive = ArchiveWriter(stream, lambda _: None)
+        archive.add_bytes("thunes.db", bytes(range(256)) * 40_000)
+        archive.close()
+    del archive
+    gc.collect()
+
+    assert heard == []

@@ -9,16 +9,18 @@ how long it was (or does nothing when it was not on). Times are market time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from thunes_cli.audit.journal import Change
 from thunes_cli.ledger import positions
 from thunes_cli.ledger.alert_kinds import Kind
-from thunes_cli.ledger.alerts import Severity, end_condition, raise_alert, tell_over
+from thunes_cli.ledger.alerts import LOUDEST_FIRST, Severity, end_condition, raise_alert, tell_over
+from thunes_cli.ledger.restoring import Unsent
 from thunes_cli.spans import span
 
 _STREAM, _PRICES = "stream", "prices"
-_FAILED, _OLD = "failed", "old"
+_FAILED, _OLD, _RESTORED = "failed", "old", "restored"
 _DUE, _OVERDUE = "due", "overdue"
 
 
@@ -116,6 +118,37 @@ def tell_backup_made(change: Change, name: str) -> bool:
         end_condition(change.connection, Kind.BACKUP, key=_FAILED)
         return True
     return _end(change, Kind.BACKUP, text, key=_FAILED)
+
+
+def tell_restored(change: Change, name: str, *, unsent: Sequence[Unsent], replaced: Sequence[Unsent]) -> None:
+    """This home is a backup's: one word of it, and of the alerts that are not sent, instead of those alerts.
+
+    Args:
+        change: the transaction.
+        name: the backup's id.
+        unsent: alerts that waited when it was taken.
+        replaced: alerts that waited in the home that was replaced; they stay there.
+    """
+    text = f"The home was restored from the backup {name}."
+    if unsent:
+        text += f" What waited to be sent when it was taken is not sent any more: {_counted(unsent)}."
+    if replaced:
+        text += f" What waited in the home that it replaced stays there: {_counted(replaced)}."
+    loudest = min((each.severity for each in (*unsent, *replaced)), key=LOUDEST_FIRST.index, default=Severity.WARNING)
+    severity = loudest if loudest is Severity.CRITICAL else Severity.WARNING
+    raise_alert(
+        change.connection,
+        Kind.BACKUP,
+        f"{text} Next: thunes alerts list --since all",
+        severity=severity,
+        at=change.at,
+        at_wall=change.at_wall,
+        key=_RESTORED,
+    )
+
+
+def _counted(unsent: Sequence[Unsent]) -> str:
+    return ", ".join(f"{each.times} {each.severity} {each.kind}" for each in unsent)
 
 
 def _newest(change: Change, last_good: datetime | None) -> str:

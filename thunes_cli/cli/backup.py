@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from thunes_cli.cli.backup_desk import IdentityOption, backup_data, backup_desk, size
+from thunes_cli.cli.backup_desk import IdentityOption, backup_data, backup_desk, backup_directory, size
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.figures import count, fact_lines, moment
+from thunes_cli.cli.reading import typed
 from thunes_cli.cli.result import Problem, Result, Table
-from thunes_cli.errors import ExitCode, UsageFault
+from thunes_cli.errors import ExitCode, LedgerCorrupt, LedgerMissing, UsageFault
 
 if TYPE_CHECKING:
-    from thunes_cli.ops.backups.keeper import BackupKeeper, Made
+    from thunes_cli.ops.backups.keeper import Made
 
 
 @command(
@@ -82,30 +83,45 @@ def _result(made: Made) -> Result:
     )
 
 
-@command(examples=("thunes backup list", "thunes backup list --json"), exits=((0, "listed"), 10, 13, 78))
+@command(
+    examples=("thunes backup list", "thunes backup list --json"),
+    exits=((0, "listed"), (5, "listed; the ledger is gone or damaged"), 10, 13, 78),
+)
 def backup_list(call: Call) -> Result:
     """Every finished backup, newest first, and when it was last found good."""
-    with backup_desk(call) as keeper:
-        rows = _rows(keeper)
-        directory = keeper.directory
+    directory = backup_directory(call)
+    rows, problems = _rows(call, directory)
     table = Table(
         ("id", "made", "size", "encrypted", "found good"),
         tuple((each["id"], each["made"], size(each["bytes"]), _yes(each["encrypted"]), each["seen"]) for each in rows),
         title=str(directory),
     )
     shown = [{name: value for name, value in each.items() if name not in {"made", "seen"}} for each in rows]
-    return Result(data={"directory": str(directory), "backups": shown}, text=(table,))
+    return Result(
+        data={"directory": str(directory), "backups": shown},
+        text=(table,),
+        exit_code=ExitCode.INTEGRITY if problems else ExitCode.OK,
+        problems=problems,
+    )
 
 
-def _rows(keeper: BackupKeeper) -> list[dict[str, Any]]:
+def _rows(call: Call, directory: Path) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
+    """What the files say, and what the ledger knows of them; without a ledger they are all there is to restore from."""
     from thunes_cli.clock import to_text
     from thunes_cli.ledger.backups import read_backups
     from thunes_cli.ops.backups.catalog import list_backups
 
-    with keeper.journal.read() as connection:
-        known = read_backups(connection)
+    problems: tuple[Problem, ...] = ()
+    try:
+        with backup_desk(call) as keeper, keeper.journal.read() as connection:
+            known = read_backups(connection)
+    except (LedgerCorrupt, LedgerMissing) as error:
+        if not list_backups(directory):
+            raise
+        known = {}
+        problems = (Problem(error.code, error.message, typed(call, "backup restore ID --in-place")),)
     rows = []
-    for backup in list_backups(keeper.directory):
+    for backup in list_backups(directory):
         row = known.get(backup.id)
         good = row is not None and row.good
         seen = "never" if row is None or row.verified_wall is None else moment(row.verified_wall)
@@ -124,7 +140,7 @@ def _rows(keeper: BackupKeeper) -> list[dict[str, Any]]:
                 "seen": seen,
             }
         )
-    return rows
+    return rows, problems
 
 
 def _yes(value: bool) -> str:  # noqa: FBT001 - a cell

@@ -44,6 +44,15 @@ def backup_desk(call: Call) -> Iterator[BackupKeeper]:
         yield BackupKeeper(journal, settings, credentials=call.credentials, who=read_actor(call).facts)
 
 
+def backup_directory(call: Call) -> Path:
+    """Where this home's backups are, also when its ledger is gone or damaged."""
+    from thunes_cli.config.home import BACKUPS
+    from thunes_cli.config.load import load_settings
+
+    settings = load_settings(call.home, call.environ, env_file=call.env_file, relaxed=True).settings
+    return settings.backup_dir or call.home / BACKUPS
+
+
 def backup_data(backup: Backup, manifest: Manifest | None) -> dict[str, Any]:
     """A backup for scripts; without its manifest what its file alone says."""
     return {

@@ -38,7 +38,6 @@ def backup_prune(
     Of each of BACKUP_KEEP_DAILY days, _WEEKLY weeks and _MONTHLY months the newest stays, and the newest three in any
     case. Nothing is removed unless the newest one is found good first.
     """
-    from thunes_cli.ops.backups.catalog import list_backups
     from thunes_cli.ops.backups.faults import BackupDamaged
 
     with backup_desk(call) as keeper:
@@ -48,7 +47,7 @@ def backup_prune(
         plan = [f"remove {backup.id}" for backup in going]
         if dry_run:
             return Result(data={"plan": plan}, text=tuple(plan))
-        newest = list_backups(keeper.directory)[0]
+        newest = keeper.own()[0]
         verdict = keeper.verify(newest, identity=identity)
         if not verdict.valid:
             raise BackupDamaged(newest.id, "; ".join(verdict.problems) + "; nothing was removed")

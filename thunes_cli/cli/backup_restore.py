@@ -76,13 +76,12 @@ def backup_restore(
 
 def _backup(call: Call, named: str) -> Backup:
     """By its id in the home's directory, or by its file: then no home is needed."""
-    from thunes_cli.cli.backup_desk import backup_desk
+    from thunes_cli.cli.backup_desk import backup_directory
     from thunes_cli.ops.backups.catalog import find_backup
 
     if "/" in named or named.endswith((".zst", ".age")):
         return find_backup(Path(), str(Path(named).expanduser().absolute()))
-    with backup_desk(call) as keeper:
-        return find_backup(keeper.directory, named)
+    return find_backup(backup_directory(call), named)
 
 
 def _identities(call: Call, backup: Backup, identity: Path | None) -> Any:
@@ -107,7 +106,7 @@ def _demand_good(verdict: Verdict) -> None:
 
 def _to(call: Call, backup: Backup, target: Path, *, identity: Path | None, dry_run: bool) -> Result:
     from thunes_cli.cli.progress import ByteProgress
-    from thunes_cli.ops.backups.restore import check_target, restore_to
+    from thunes_cli.ops.backups.restore import check_target, make_room_for, restore_to
     from thunes_cli.ops.backups.verify import unpacked
 
     check_target(target)
@@ -115,6 +114,7 @@ def _to(call: Call, backup: Backup, target: Path, *, identity: Path | None, dry_
         plan = [f"prove {backup.id} ({size(backup.bytes)})", f"make a home of it in {target}, with a new epoch"]
         return Result(data={"plan": plan}, text=tuple(plan))
     identities = _identities(call, backup, identity)
+    make_room_for(target)
     with ByteProgress(call.streams, "restoring") as progress:
         place = target.parent
         with unpacked(backup, identities, place=place, progress=progress.show) as (directory, verdict):
@@ -125,24 +125,31 @@ def _to(call: Call, backup: Backup, target: Path, *, identity: Path | None, dry_
 
 
 def _in_place(call: Call, backup: Backup, *, identity: Path | None, phrase: str | None, dry_run: bool) -> Result:
+    from thunes_cli.audit.segments import PUBLIC_KEY
     from thunes_cli.cli.progress import ByteProgress
-    from thunes_cli.config.home import require_home
     from thunes_cli.daemon.lock import DaemonLock
-    from thunes_cli.ops.backups.restore import restore_in_place
-    from thunes_cli.ops.backups.verify import unpacked
+    from thunes_cli.ops.backups.old_home import read_old_home
+    from thunes_cli.ops.backups.restore import check_replaceable, restore_in_place
+    from thunes_cli.ops.backups.verify import public_keys, unpacked
 
-    home = require_home(call.home)
+    home = _replaceable(call.home)
     identities = _identities(call, backup, identity)
+    old = read_old_home(home)
+    keys = public_keys(home / PUBLIC_KEY) if old is not None and old.instance == backup.instance else ()
     lock = DaemonLock(home)
     lock.acquire(COMMAND)
     try:
         with (
             ByteProgress(call.streams, "restoring") as progress,
-            unpacked(backup, identities, place=home.parent, progress=progress.show) as (directory, verdict),
+            unpacked(backup, identities, place=home.resolve().parent, keys=keys, progress=progress.show) as (
+                directory,
+                verdict,
+            ),
         ):
             _demand_good(verdict)
             manifest = verdict.manifest
             assert manifest is not None
+            check_replaceable(home.resolve(), manifest)
             plan = [f"replace {home} by {backup.id} of {manifest.made_at}", "keep the old one beside it, whole"]
             if dry_run:
                 return Result(data={"plan": plan}, text=tuple(plan))
@@ -153,16 +160,37 @@ def _in_place(call: Call, backup: Backup, *, identity: Path | None, phrase: str 
     return _finish(call, backup, restored)
 
 
+def _replaceable(home: Path) -> Path:
+    """A home, or what is left of one: without its ledger there is all the more reason to restore.
+
+    Raises: HomeMissing, HomeNotOurs (10). HomeInUse: it holds other things (78).
+    """
+    from thunes_cli.config.home import check_takeable, require_home
+    from thunes_cli.errors import LedgerMissing
+
+    try:
+        return require_home(home)
+    except LedgerMissing:
+        check_takeable(home)
+        return home
+
+
 def _finish(call: Call, backup: Backup, restored: Restored) -> Result:
     """Ledger and exchange are compared; what cannot be found out now the next start finds out."""
     here = replace(call, home_option=str(restored.home))
     clean, problems = _compare(here)
+    problems += _tell(here)
     facts = [
         ("restored", f"{backup.id} to {restored.home}"),
         ("epoch", f"{restored.epoch}, was {restored.epoch_before}"),
         ("trail", f"{restored.trail}, {count(restored.last_seq, 'record')}"),
         ("exchange", "not compared yet" if clean is None else "agrees" if clean else "DIFFERS"),
     ]
+    if restored.alerts_expired:
+        told = (
+            f"{count(restored.alerts_expired, 'alert')} of the backup's time; {typed(here, 'alerts list --since all')}"
+        )
+        facts.append(("not sent", told))
     if restored.aside is not None:
         facts.append(("the old one", str(restored.aside)))
     code = ExitCode.PARTIAL if clean is None else ExitCode.OK if clean else ExitCode.MISMATCH
@@ -174,6 +202,7 @@ def _finish(call: Call, backup: Backup, restored: Restored) -> Result:
             "epoch": restored.epoch,
             "trail": restored.trail,
             "aside": None if restored.aside is None else str(restored.aside),
+            "alerts_expired": restored.alerts_expired,
             "reconciled": clean,
         },
         text=(fact_lines(facts), f"next: {typed(here, 'config check --online')}   then: {typed(here, 'run')}"),
@@ -204,6 +233,15 @@ def _compare(call: Call) -> tuple[bool | None, tuple[Problem, ...]]:
     except ThunesError as error:
         hint = f"{typed(call, 'reconcile --apply')}; the next start does so as well"
         return None, (Problem(error.code, f"the exchange was not asked: {error.message}", hint),)
+
+
+def _tell(call: Call) -> tuple[Problem, ...]:
+    """The restore's own alert goes out at once, if it can."""
+    from thunes_cli.cli.alerting import send_now
+    from thunes_cli.cli.writing import home_journal
+
+    with home_journal(call) as journal:
+        return send_now(call, journal, home=call.home)
 
 
 def _settle_doubts(desk: Desk) -> None:

@@ -112,32 +112,29 @@ def backup_drill(call: Call, *, backup_id: IdArgument = None, identity: Identity
 def _rehearse(
     keeper: BackupKeeper, backup_id: str | None, *, identity: object, progress: object
 ) -> tuple[list[str], Restored | None]:
-    import shutil
-    import tempfile
-    from pathlib import Path
-
     from thunes_cli.audit.segments import PUBLIC_KEY
     from thunes_cli.audit.validation import Request, validate
     from thunes_cli.config.home import TRAIL
     from thunes_cli.errors import IntegrityError
-    from thunes_cli.ops.backups.catalog import PARTIAL, find_backup
+    from thunes_cli.ops.backups.catalog import find_backup
     from thunes_cli.ops.backups.restore import restore_to
     from thunes_cli.ops.backups.verify import public_keys, unpacked
+    from thunes_cli.ops.backups.workplace import workplace
 
     backup = find_backup(keeper.directory, backup_id)
     identities = keeper.identities(backup, keeper.identity_file(identity))  # type: ignore[arg-type]  # typer's Path
-    place = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}drill-", dir=keeper.directory))
-    try:
-        with unpacked(backup, identities, place=place, progress=progress.show) as (directory, verdict):  # type: ignore[attr-defined]  # a ByteProgress
-            if not verdict.valid or verdict.manifest is None:
-                return verdict.problems, None
-            try:
-                restored = restore_to(directory, verdict.manifest, place / "home", drill=True)
-            except IntegrityError as error:
-                return [error.message], None
-            report = validate(
-                Request(place / "home" / TRAIL, whole=True, keys=public_keys(place / "home" / PUBLIC_KEY))
-            )
-            return [] if report.valid else ["the restored trail does not validate"], restored
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    with (
+        workplace(keeper.directory) as place,
+        unpacked(backup, identities, place=place, keys=keeper.keys_for(backup), progress=progress.show) as (  # type: ignore[attr-defined]  # a ByteProgress
+            directory,
+            verdict,
+        ),
+    ):
+        if not verdict.valid or verdict.manifest is None:
+            return verdict.problems, None
+        try:
+            restored = restore_to(directory, verdict.manifest, place / "home", drill=True)
+        except IntegrityError as error:
+            return [error.message], None
+        report = validate(Request(place / "home" / TRAIL, whole=True, keys=public_keys(place / "home" / PUBLIC_KEY)))
+        return [] if report.valid else ["the restored trail does not validate"], restored

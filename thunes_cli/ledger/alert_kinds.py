@@ -56,7 +56,7 @@ MEANINGS: dict[Kind, str] = {
     Kind.TRAIL: "The audit trail cannot be written or was changed from outside, or is well again.",
     Kind.DISK_LOW: "The disk is nearly full and entries stop, or there is room again.",
     Kind.DISK_FULL: "The disk is full and the reserve for exits is gone, or it is there again.",
-    Kind.BACKUP: "A backup failed, or the newest good one is too old, or there is a fresh one again.",
+    Kind.BACKUP: "A backup failed, the newest good one is too old, there is a fresh one again; or a home was restored.",
     Kind.JOB_FAILED: "A job of the daemon failed, or works again.",
     Kind.DAEMON: "The daemon started, stopped, or took up what a crash left.",
     Kind.DAILY_SUMMARY: "The day in numbers.",

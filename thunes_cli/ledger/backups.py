@@ -74,11 +74,15 @@ def newest_backup(connection: sqlite3.Connection) -> BackupRow | None:
     return None if row is None else _row(row)
 
 
-def last_good_backup(connection: sqlite3.Connection) -> BackupRow | None:
-    """The newest one that was found good when it was looked at last."""
+def last_good_backup(connection: sqlite3.Connection, *, until: datetime | None = None) -> BackupRow | None:
+    """The newest one that was found good when it was looked at last.
+
+    ``until`` (wall time) leaves those out that seem to come from the future: the clock was wrong then, or is now.
+    """
     row = connection.execute(
         "SELECT * FROM backups WHERE removed_wall IS NULL AND verified_wall IS NOT NULL AND problem IS NULL"
-        " ORDER BY made_wall DESC LIMIT 1"
+        " AND (?1 IS NULL OR made_wall <= ?1) ORDER BY made_wall DESC LIMIT 1",
+        (None if until is None else to_text(until),),
     ).fetchone()
     return None if row is None else _row(row)
 

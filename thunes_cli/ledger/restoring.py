@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from thunes_cli.clock import to_ms
+from thunes_cli.clock import to_ms, to_text
 from thunes_cli.ledger import orders
+from thunes_cli.ledger.alerts import LOUDEST_FIRST, Severity
 from thunes_cli.ledger.segments import CheckpointRow, Segment, close_segment, save_checkpoint
 from thunes_cli.model import Order, OrderState
 
@@ -46,6 +47,52 @@ def continue_trail(
     )
     if checkpoint is not None:
         save_checkpoint(connection, checkpoint)
+
+
+class Unsent(NamedTuple):
+    """Alerts of one kind and severity that no channel but the log has taken."""
+
+    kind: str
+    severity: Severity
+    times: int
+
+
+_UNTAKEN = (
+    "state = 'pending' AND NOT EXISTS (SELECT 1 FROM alert_deliveries AS d JOIN alert_messages AS m"
+    " ON m.id = d.message_id WHERE d.alert_id = alerts.id AND d.channel <> 'log' AND m.state <> 'waiting')"
+)
+
+
+def read_unsent(connection: sqlite3.Connection) -> list[Unsent]:
+    """What waits, the loudest first."""
+    rows = connection.execute(
+        f"SELECT kind, severity, count(*) AS times FROM alerts WHERE {_UNTAKEN}"  # noqa: S608 - a constant
+        " GROUP BY kind, severity ORDER BY min(id)"
+    )
+    found = [Unsent(row["kind"], Severity(row["severity"]), row["times"]) for row in rows]
+    return sorted(found, key=lambda each: LOUDEST_FIRST.index(each.severity))
+
+
+def expire_alerts(connection: sqlite3.Connection) -> list[Unsent]:
+    """What waited when the backup was taken is news of another day, and mostly was told since: it goes out no more.
+
+    Returns what no channel had. It stays in the list of alerts.
+    """
+    unsent = read_unsent(connection)
+    connection.execute(f"UPDATE alerts SET state = 'expired' WHERE {_UNTAKEN}")  # noqa: S608 - a constant
+    connection.execute("UPDATE alerts SET state = 'done' WHERE state = 'pending'")
+    waiting = "SELECT id FROM alert_messages WHERE state = 'waiting'"
+    connection.execute(f"DELETE FROM alert_deliveries WHERE message_id IN ({waiting})")  # noqa: S608 - a constant
+    connection.execute("DELETE FROM alert_messages WHERE state = 'waiting'")
+    return unsent
+
+
+def know_epochs(connection: sqlite3.Connection, epochs: Iterable[str], *, wall: datetime) -> None:
+    """Epochs that the replaced home drew after the backup: their orders are ours, and they are never drawn again."""
+    connection.executemany(
+        "INSERT INTO epochs (epoch, drawn_wall, why) VALUES (?, ?, 'found') ON CONFLICT DO NOTHING",
+        [(epoch, to_text(wall)) for epoch in sorted(epochs)],
+    )
 
 
 def forget_daemon(connection: sqlite3.Connection) -> None:

@@ -24,15 +24,22 @@ class Delivery(NamedTuple):
 
 
 class Told(NamedTuple):
-    """An alert and its deliveries. ``done``: every channel of the daemon has it, or gave it up."""
+    """An alert and its deliveries. ``done``: every channel of the daemon has it, or gave it up.
+
+    ``expired``: it waited in the backup that this ledger was restored from.
+    """
 
     alert: Alert
     done: bool
+    expired: bool
     deliveries: tuple[Delivery, ...]
 
     @property
     def state(self) -> str:
-        """``dropped`` when a channel refused it, ``sent`` when one that is no log has it, else ``waiting``."""
+        """``expired`` when it goes out no more, ``dropped`` when a channel refused it, ``sent`` when one that is no log
+        has it, else ``waiting``."""
+        if self.expired:
+            return "expired"
         states = {delivery.state for delivery in self.deliveries if delivery.channel != LOG}
         if MessageState.DROPPED in states:
             return "dropped"
@@ -68,7 +75,7 @@ def read_alerts(connection: sqlite3.Connection, *, since: datetime, kind: str | 
             delivery = Delivery(row["channel"], MessageState(row["state"]), ended, row["error"])
             deliveries.setdefault(row["alert_id"], []).append(delivery)
     told = (
-        Told(alert, row["state"] == "done", tuple(deliveries.get(alert.id, ())))
+        Told(alert, row["state"] == "done", row["state"] == "expired", tuple(deliveries.get(alert.id, ())))
         for row, alert in zip(rows, alerts_of(rows), strict=True)
     )
     return AlertsView(

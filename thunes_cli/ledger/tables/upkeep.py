@@ -15,7 +15,7 @@ DAEMON = (
         note TEXT,
         created_at TEXT NOT NULL,
         created_wall TEXT NOT NULL,
-        state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done'))
+        state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done', 'expired'))
     ) STRICT""",
     "CREATE INDEX alerts_pending ON alerts (id) WHERE state = 'pending'",
     # A condition alerts once when it begins, is counted while it lasts, and says when it is over.

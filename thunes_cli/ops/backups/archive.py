@@ -8,14 +8,16 @@ import os
 import re
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from thunes_cli.ops.backups.manifest import Member
 
 LEDGER, SETTINGS = "thunes.db", "settings.env"
 SECRETS = {"secrets/env": ".env", "secrets/env.age": ".env.age", "secrets/audit_key": "audit_key"}
 _CHUNK = 1 << 18
+_MOST_HEADER = 1 << 14
 _TRAIL = re.compile(r"audit_trail(-\d{6,})?\.jsonl(\.ckpt)?|audit_key\.pub")
 _OWN = frozenset({LEDGER, SETTINGS, "manifest.json", "manifest.sig", *SECRETS})
 
@@ -54,7 +56,8 @@ class ArchiveWriter:
         info = tarfile.TarInfo(source.name)
         info.size, info.mode, info.mtime = source.length, 0o600, 0
         hashing = _Hashing(source.stream, source.length, self._progress)
-        self._tar.addfile(info, hashing)
+        with self._no_second_try():
+            self._tar.addfile(info, hashing)
         self.members.append(Member(source.name, source.length, hashing.sha256.hexdigest()))
 
     def add_bytes(self, name: str, raw: bytes) -> None:
@@ -63,7 +66,17 @@ class ArchiveWriter:
 
     def close(self) -> None:
         """Write the archive's end."""
-        self._tar.close()
+        with self._no_second_try():
+            self._tar.close()
+
+    @contextmanager
+    def _no_second_try(self) -> Iterator[None]:
+        """tarfile's stream writes its end when it is collected, and complains aloud when that fails as well."""
+        try:
+            yield
+        except BaseException:
+            self._tar.fileobj.closed = True  # type: ignore[attr-defined]  # its own mark, on a class without types
+            raise
 
 
 class _Hashing:
@@ -81,6 +94,21 @@ class _Hashing:
         return chunk
 
 
+class _PlainHeader(tarfile.TarInfo):
+    """A plain file's header, or one that tells a size which has no room in it. Others may announce any amount of what
+    is read into memory before their kind is asked for.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        info = super().frombuf(buf, encoding, errors)
+        if info.type not in {tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.XHDTYPE}:
+            raise ArchiveFault(f"its member {info.name!r} is no plain file")
+        if info.type == tarfile.XHDTYPE and info.size > _MOST_HEADER:
+            raise ArchiveFault("one of its headers is too long")
+        return info
+
+
 def read_members(stream: Any) -> Iterator[tuple[str, int, IO[bytes]]]:
     """Each member's name, length and content, in the archive's order; the content must be read before the next.
 
@@ -89,7 +117,7 @@ def read_members(stream: Any) -> Iterator[tuple[str, int, IO[bytes]]]:
     """
     seen: set[str] = set()
     try:
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK) as tar:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK, tarinfo=_PlainHeader) as tar:
             for info in tar:
                 if not info.isreg() or info.issparse():
                     raise ArchiveFault(f"its member {info.name!r} is no plain file")

@@ -5,18 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from thunes_cli.errors import Locked, Unavailable
 from thunes_cli.ops.backups.faults import BackupMissing
+from thunes_cli.ops.backups.workplace import clear_left
 
 MODE = 0o700
-PARTIAL = ".partial-"
 _LOCK = ".lock"
 _NAME = re.compile(r"thunes-(?P<instance>[a-z0-9]{6})-(?P<id>\d{8}T\d{6}Z(?:-\d+)?)\.tar\.zst(?P<age>\.age)?")
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -117,17 +116,11 @@ def working_in(directory: Path) -> Iterator[None]:
                 since="a moment ago",
                 hint="it ends by itself; try again",
             ) from None
-        clear_partial(directory)
+        except OSError as error:
+            raise Unavailable(
+                f"nothing can be locked in {directory}: {error.strerror}", hint="set BACKUP_DIR"
+            ) from error
+        clear_left(directory)
         yield
     finally:
         os.close(descriptor)
-
-
-def clear_partial(directory: Path) -> None:
-    """Remove what was never finished."""
-    for path in directory.glob(f"{PARTIAL}*"):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            with suppress(OSError):
-                path.unlink()

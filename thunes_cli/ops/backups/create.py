@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +18,12 @@ from thunes_cli.config.private_file import sync_directory, write_private_file
 from thunes_cli.errors import Unavailable
 from thunes_cli.ledger.reserve import free_bytes
 from thunes_cli.ops.backups.archive import SETTINGS, ArchiveWriter
-from thunes_cli.ops.backups.catalog import PARTIAL, Backup, find_backup, new_path, working_in
+from thunes_cli.ops.backups.catalog import Backup, find_backup, new_path, working_in
 from thunes_cli.ops.backups.faults import NoRoom
 from thunes_cli.ops.backups.manifest import NAME, SIGNATURE, Manifest, TrailEnd, sign
 from thunes_cli.ops.backups.sealing import sealed_for_writing
 from thunes_cli.ops.backups.snapshot import Snapshot, snapshot
+from thunes_cli.ops.backups.workplace import workplace
 
 _MIB = 1024 * 1024
 _SPARE = 8 * _MIB
@@ -53,16 +52,16 @@ def create_backup(journal: Journal, wanted: Wanted, key: SigningKey, progress: P
     home, directory = journal.ledger.path.parent, wanted.directory
     with working_in(directory):
         need_room(directory, _estimate(home))
-        staging = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=directory))
         try:
-            with snapshot(journal.ledger.path, journal.trail.path, staging) as taken:
+            with (
+                workplace(directory) as staging,
+                snapshot(journal.ledger.path, journal.trail.path, staging) as taken,
+            ):
                 path, manifest = _write(journal, wanted, taken, staging=staging, key=key, progress=progress)
         except sqlite3.Error as error:
             raise Unavailable(f"the ledger cannot be copied: {error}") from error
         except OSError as error:
             raise Unavailable(f"the backup cannot be written: {error.strerror or error}", hint="df -h") from error
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
         return find_backup(directory, str(path)), manifest
 
 

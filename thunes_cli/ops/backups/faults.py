@@ -19,6 +19,13 @@ class BackupDamaged(IntegrityError):
     hint = "keep it as evidence and take another one: thunes backup list"
 
 
+class BackupNewer(ConfigError):
+    """the backup {0} was made by a newer THUNES: {1}"""
+
+    code = "backup_newer"
+    hint = "update THUNES, then try again; the backup is not touched"
+
+
 class NoRoom(Unavailable):
     """{0} has {1} MiB free, {2} MiB are needed; nothing was changed"""
 

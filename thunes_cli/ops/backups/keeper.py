@@ -124,10 +124,9 @@ class BackupKeeper:
 
     # -- proving ---------------------------------------------------------------------------------------------------
 
-    @property
-    def keys(self) -> tuple[PublicKey, ...]:
-        """Those that this home has signed with."""
-        return public_keys(self.home / PUBLIC_KEY)
+    def keys_for(self, backup: Backup) -> tuple[PublicKey, ...]:
+        """Those that must have signed it: this home's, for one of its own; none, which lets any pass, for others."""
+        return public_keys(self.home / PUBLIC_KEY) if backup.instance == self._instance() else ()
 
     def identity_file(self, given: Path | None) -> Path | None:
         """Where the age identity is, if it is on this host."""
@@ -145,7 +144,7 @@ class BackupKeeper:
         closed = quick or (backup.encrypted and file is None)
         if closed or verdict.problems not in ([], [NO_CHECKSUM]):
             return verdict
-        keys = self.keys if backup.instance == self._instance() else ()
+        keys = self.keys_for(backup)
         with unpacked(backup, self.identities(backup, file), place=self.directory, keys=keys, progress=progress) as (
             _,
             found,
@@ -178,10 +177,14 @@ class BackupKeeper:
 
     # -- forgetting ------------------------------------------------------------------------------------------------
 
-    def superfluous(self) -> list[Backup]:
-        """Those that no rule keeps, newest first; only this home's."""
+    def own(self) -> list[Backup]:
+        """This home's, newest first; others may keep theirs in the same directory."""
         instance = self._instance()
-        backups = [backup for backup in list_backups(self.directory) if backup.instance == instance]
+        return [backup for backup in list_backups(self.directory) if backup.instance == instance]
+
+    def superfluous(self) -> list[Backup]:
+        """Those that no rule keeps, newest first."""
+        backups = self.own()
         settings = self._settings
         kept = choose_kept(
             backups, Retention(settings.backup_keep_daily, settings.backup_keep_weekly, settings.backup_keep_monthly)
@@ -207,19 +210,20 @@ class BackupKeeper:
     def due(self, wall: datetime) -> bool:
         """Whether the newest good one is a day old, or there is none."""
         with self.journal.read() as connection:
-            good = last_good_backup(connection)
+            good = last_good_backup(connection, until=wall)
         return good is None or wall - good.made_wall >= EVERY
 
     def tell_if_old(self) -> None:
         """Alert when the newest good one is older than it may be."""
+        wall = self.journal.clock.wall()
         with self.journal.read() as connection:
-            good = last_good_backup(connection)
-        if good is not None and self.journal.clock.wall() - good.made_wall >= TOO_OLD:
+            good = last_good_backup(connection, until=wall)
+        if good is not None and wall - good.made_wall >= TOO_OLD:
             with self.journal.change() as change:
                 tell_backup_old(change, last_good=self._last_good(change))
 
     def _last_good(self, change: Change) -> datetime | None:
-        good = last_good_backup(change.connection)
+        good = last_good_backup(change.connection, until=change.at_wall)
         if good is None:
             return None
         return read_identity(change.connection).anchor.market_at(good.made_wall)

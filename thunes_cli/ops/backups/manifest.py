@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from thunes_cli.audit.notes import BadNote, PublicKey, SigningKey, parse_public_key
+from thunes_cli.ops.backups.faults import BackupNewer
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 NAME, SIGNATURE = "manifest.json", "manifest.sig"
 _FORM = 1
@@ -63,13 +67,37 @@ class Manifest:
         """The inverse.
 
         Raises:
-            ValueError: it is none, or of a newer form.
+            ValueError, KeyError, TypeError: it is none. BackupNewer: it is of a newer form (78).
         """
-        values: dict[str, Any] = json.loads(raw)
-        if values.pop("v") != _FORM:
-            raise ValueError("it is of a newer THUNES")
+        try:
+            values: Any = json.loads(raw)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+        if not isinstance(values, dict):
+            raise TypeError("it is no object")
+        form = values.pop("v")
+        if form != _FORM:
+            if isinstance(form, int) and form > _FORM:
+                raise BackupNewer(values.get("id", "?"), f"its manifest is of form {form}, this one knows {_FORM}")
+            raise ValueError(f"there is no form {form!r}")
         trail, members = TrailEnd(**values.pop("trail")), tuple(Member(**each) for each in values.pop("members"))
-        return cls(trail=trail, members=members, **values)
+        manifest = cls(trail=trail, members=members, **values)
+        _demand_types(manifest, trail, *members)
+        return manifest
+
+
+_KINDS = {"str": str, "int": int, "bool": bool}
+
+
+def _demand_types(*values: DataclassInstance) -> None:
+    for value in values:
+        for field in fields(value):
+            kind, held = _KINDS.get(str(field.type)), getattr(value, field.name)
+            if kind is not None and type(held) is not kind:
+                raise TypeError(f"its {field.name} is no {field.type}")
+    rows = getattr(values[0], "rows", {})
+    if not isinstance(rows, dict) or not all(type(count) is int for count in rows.values()):
+        raise TypeError("its rows are no counts")
 
 
 def sign(manifest: bytes, key: SigningKey) -> bytes:

@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import sqlite3
-import tempfile
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from thunes_cli.alerts.telling import tell_restored
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
 from thunes_cli.audit.record import Fact
-from thunes_cli.audit.segments import PUBLIC_KEY
 from thunes_cli.clock import Clock
-from thunes_cli.config.home import ENV_FILE, LEDGER, SIM, TRAIL
-from thunes_cli.config.private_file import sync_directory, write_private_file
+from thunes_cli.config.home import ENV_FILE, LEDGER, TRAIL
+from thunes_cli.config.private_file import write_private_file
 from thunes_cli.errors import LedgerCorrupt, Unavailable
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.identity import leave_epoch, read_identity, save_entries_from
-from thunes_cli.ledger.restoring import continue_trail, doubt_unfinished, forget_daemon
+from thunes_cli.ledger.restoring import continue_trail, doubt_unfinished, expire_alerts, forget_daemon, know_epochs
 from thunes_cli.ops.backups.archive import SETTINGS
 from thunes_cli.ops.backups.faults import PlaceTaken
 from thunes_cli.ops.backups.live_trail import LiveTrail, find_live_trail
 from thunes_cli.ops.backups.manifest import Manifest
+from thunes_cli.ops.backups.old_home import OldHome, read_old_home, take_along, take_trail
+from thunes_cli.ops.backups.swapping import put_in_place, staging_beside, swap
 from thunes_cli.trading.assurance import differing_positions
 
 MODE = 0o700
-STAGING = ".thunes-restore-"
-_STAMP = "%Y%m%dT%H%M%SZ"
-_AT_FDCWD, _EXCHANGE = -100, 2
-# What a home has of its own and a backup has not: it goes on with it.
-_SECRETS = (ENV_FILE, ".env.age", "audit_key")
-_LINKED = ("backups", "crashes")
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A home that was made. ``aside`` is the one it replaced; ``trail``: ``continued``, or ``as backed up``."""
+    """A home that was made. ``aside`` is the one it replaced; ``trail``: ``continued``, or ``as backed up``.
+
+    ``alerts_expired`` waited when the backup was taken; they are not sent.
+    """
 
     home: Path
     epoch: str
@@ -48,6 +44,7 @@ class Restored:
     trail: str
     last_seq: int
     aside: Path | None = None
+    alerts_expired: int = 0
 
 
 def check_target(target: Path) -> None:
@@ -57,9 +54,28 @@ def check_target(target: Path) -> None:
             raise PlaceTaken(target, "it is no directory")
         if target.is_dir() and any(target.iterdir()):
             raise PlaceTaken(target, "it is not empty")
+        if os.path.ismount(target):
+            raise PlaceTaken(target, "a file system is mounted there", hint=f"name a directory below it: {target}/home")
+    except OSError as error:
+        raise PlaceTaken(target, error.strerror or str(error)) from error
+
+
+def make_room_for(target: Path) -> None:
+    """The directories above it. Raises: PlaceTaken: they cannot be made (78)."""
+    try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PlaceTaken(target, error.strerror or str(error)) from error
+
+
+def check_replaceable(home: Path, manifest: Manifest) -> None:
+    """Raises: PlaceTaken: this home cannot be replaced by that backup, or not in one step (78)."""
+    old = read_old_home(home)
+    if old is not None and old.environment != manifest.environment:
+        why = f"it is a {old.environment} home, the backup is of a {manifest.environment} one"
+        raise PlaceTaken(home, why, hint="restore it beside: --to DIR")
+    if os.path.ismount(home):
+        raise PlaceTaken(home, "a file system is mounted there, it cannot change places", hint="--to a directory in it")
 
 
 def restore_to(unpacked: Path, manifest: Manifest, target: Path, **who: Fact) -> Restored:
@@ -69,18 +85,13 @@ def restore_to(unpacked: Path, manifest: Manifest, target: Path, **who: Fact) ->
         PlaceTaken (78). LedgerCorrupt: positions are not what their fills say (5). Unavailable: it cannot be written.
     """
     check_target(target)
-    staging = _staging(target)
     try:
-        _move_members(unpacked, staging)
-        made = _begin(staging, manifest, live=None, home=target, who=who)
-        if target.is_dir():
-            target.rmdir()
-        staging.rename(target)
-        sync_directory(target.parent)
+        with staging_beside(target) as staging:
+            _move_members(unpacked, staging)
+            made = _begin(staging, manifest, live=None, old=None, home=target, who=who)
+            put_in_place(staging, target)
     except OSError as error:
         raise Unavailable(f"{target} cannot be written: {error.strerror or error}", hint="df -h") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return made
 
 
@@ -90,30 +101,21 @@ def restore_in_place(unpacked: Path, manifest: Manifest, home: Path, **who: Fact
     Its settings, keys, log and backups are taken along. Its trail too, if it goes on where the backup's ends.
     Raises: as :func:`restore_to`.
     """
-    staging = _staging(home)
+    place = home.resolve()  # a link to a home stays one
+    check_replaceable(place, manifest)
     try:
-        live = find_live_trail(home, manifest)
-        _move_members(unpacked, staging)
-        _take_along(home, staging)
-        if live is not None:
-            _take_trail(live, home, staging)
-        aside = home.with_name(f"{home.name}.before-restore-{datetime.now(UTC):{_STAMP}}")
-        made = _begin(staging, manifest, live=live, home=home, who=who)
-        _swap(staging, home, aside)
+        with staging_beside(place) as staging:
+            old = read_old_home(place)
+            live = find_live_trail(place, manifest)
+            _move_members(unpacked, staging)
+            take_along(place, staging)
+            if live is not None:
+                take_trail(live, place, staging)
+            made = _begin(staging, manifest, live=live, old=old, home=home, who=who)
+            aside = swap(staging, place)
     except OSError as error:
         raise Unavailable(f"{home} cannot be replaced: {error.strerror or error}", hint="df -h") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return Restored(made.home, made.epoch, made.epoch_before, made.trail, made.last_seq, aside)
-
-
-def _staging(target: Path) -> Path:
-    try:
-        for left in target.parent.glob(f"{STAGING}{target.name}-*"):  # of a restore that was killed
-            shutil.rmtree(left, ignore_errors=True)
-        return Path(tempfile.mkdtemp(prefix=f"{STAGING}{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise Unavailable(f"{target.parent} cannot be written: {error.strerror}") from error
+    return replace(made, aside=aside)
 
 
 def _move_members(unpacked: Path, staging: Path) -> None:
@@ -125,31 +127,9 @@ def _move_members(unpacked: Path, staging: Path) -> None:
         write_private_file(staging / ENV_FILE, (unpacked / SETTINGS).read_bytes())
 
 
-def _take_along(home: Path, staging: Path) -> None:
-    for name in _SECRETS:
-        if (home / name).is_file():
-            shutil.copy2(home / name, staging / name)
-    lines = [path.read_text(encoding="utf-8") for path in (staging / PUBLIC_KEY, home / PUBLIC_KEY) if path.is_file()]
-    keys = dict.fromkeys(line for text in lines for line in text.splitlines() if line)
-    write_private_file(staging / PUBLIC_KEY, "".join(f"{line}\n" for line in keys))
-    if (home / SIM).is_dir():
-        shutil.copytree(home / SIM, staging / SIM, ignore=shutil.ignore_patterns("lock", "address"))
-    for name in _LINKED:
-        if (home / name).is_dir():
-            shutil.copytree(home / name, staging / name, copy_function=os.link)
-    for log in home.glob("thunes.log*"):
-        shutil.copy2(log, staging / log.name)
-
-
-def _take_trail(live: LiveTrail, home: Path, staging: Path) -> None:
-    for backed_up in staging.glob("audit_trail*"):
-        backed_up.unlink()
-    for file in live.files:
-        shutil.copy2(file, staging / file.relative_to(home))
-    os.truncate(staging / TRAIL, live.end.length)  # a crash's remains stay with the old home
-
-
-def _begin(staging: Path, manifest: Manifest, *, live: LiveTrail | None, home: Path, who: dict[str, Fact]) -> Restored:
+def _begin(
+    staging: Path, manifest: Manifest, *, live: LiveTrail | None, old: OldHome | None, home: Path, who: dict[str, Fact]
+) -> Restored:
     """The first transaction of the restored home: a new epoch, so that no client id is used twice."""
     staging.chmod(MODE)
     with closing(Ledger(staging / LEDGER)) as ledger:
@@ -164,6 +144,10 @@ def _begin(staging: Path, manifest: Manifest, *, live: LiveTrail | None, home: P
                 if live is not None:
                     continue_trail(connection, live.end, closed=live.closed, checkpoint=live.checkpoint, at=change.at)
                 forget_daemon(connection)
+                unsent = expire_alerts(connection)
+                tell_restored(change, manifest.id, unsent=unsent, replaced=() if old is None else old.unsent)
+                if old is not None and old.instance == identity.instance:
+                    know_epochs(connection, old.epochs, wall=change.at_wall)
                 epoch = leave_epoch(connection, wall=change.at_wall, why="restore")
                 save_entries_from(connection, change.at)
                 how = "as backed up" if live is None else "continued"
@@ -192,23 +176,4 @@ def _begin(staging: Path, manifest: Manifest, *, live: LiveTrail | None, home: P
                 last = int(connection.execute("SELECT seq FROM audit_head").fetchone()[0])
         except sqlite3.Error as error:
             raise Unavailable(f"the restored ledger cannot be written: {error}") from error
-    return Restored(home, epoch, identity.epoch, how, last)
-
-
-def _swap(staging: Path, home: Path, aside: Path) -> None:
-    """Both change places in one step where the system can do that; there is never no home."""
-    if _exchange(staging, home):
-        staging.rename(aside)
-    else:
-        home.rename(aside)
-        staging.rename(home)
-    sync_directory(home.parent)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Linux's ``renameat2`` with RENAME_EXCHANGE; False where there is none."""
-    try:
-        rename = ctypes.CDLL(None, use_errno=True).renameat2
-    except (OSError, AttributeError):
-        return False
-    return bool(rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) == 0)
+    return Restored(home, epoch, identity.epoch, how, last, alerts_expired=sum(each.times for each in unsent))

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,18 +17,21 @@ from thunes_cli.audit.validation import Request, validate
 from thunes_cli.audit.witness import LedgerView
 from thunes_cli.config.home import TRAIL
 from thunes_cli.errors import LedgerCorrupt, Unavailable
+from thunes_cli.ledger.identity import read_identity
 from thunes_cli.ledger.outbox import read_head
 from thunes_cli.ledger.pragmas import SCHEMA_VERSION
 from thunes_cli.ops.backups.archive import LEDGER, SECRETS, ArchiveFault, copy_out, read_members
-from thunes_cli.ops.backups.catalog import PARTIAL, Backup
+from thunes_cli.ops.backups.catalog import Backup
 from thunes_cli.ops.backups.create import need_room
-from thunes_cli.ops.backups.faults import BackupDamaged
+from thunes_cli.ops.backups.faults import BackupDamaged, BackupNewer
 from thunes_cli.ops.backups.manifest import NAME, SIGNATURE, Manifest, Member, signer_of
 from thunes_cli.ops.backups.sealing import opened
 from thunes_cli.ops.backups.snapshot import count_rows, prove_ledger
+from thunes_cli.ops.backups.workplace import workplace
 
 NO_CHECKSUM = "its checksum (.sha256) is not beside it"
 _CHUNK = 1 << 20
+_LOOK_EVERY = 8 * 1024 * 1024
 _MOST_MANIFEST = 16 * 1024 * 1024
 
 Progress = Callable[[int, int], object]
@@ -100,12 +101,15 @@ def unpacked(
         progress: told the bytes written.
 
     Raises:
-        IdentityWrong (78). NoRoom, Unavailable: it cannot be unpacked here (13).
+        IdentityWrong, BackupNewer (78). NoRoom, Unavailable: it cannot be unpacked here (13).
     """
     need_room(place, 2 * backup.bytes)
-    directory = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=place))
     verdict = Verdict(backup)
-    try:
+    with ExitStack() as stack:
+        try:
+            directory = stack.enter_context(workplace(place))
+        except OSError as error:
+            raise Unavailable(f"nothing can be unpacked in {place}: {error.strerror}", hint="df -h") from error
         try:
             _unpack(directory, verdict, identities, progress)
         except BackupDamaged as error:
@@ -117,8 +121,6 @@ def unpacked(
         if verdict.valid:
             _judge(directory, verdict, keys)
         yield directory, verdict
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _unpack(directory: Path, verdict: Verdict, identities: Sequence[Any], progress: Progress) -> None:
@@ -129,6 +131,8 @@ def _unpack(directory: Path, verdict: Verdict, identities: Sequence[Any], progre
         nonlocal done
         done += count
         progress(done, max(done, backup.bytes))
+        if done // _LOOK_EVERY != (done - count) // _LOOK_EVERY:  # how much it is, only its end says
+            need_room(directory, 0)
 
     with opened(backup.path, identities, encrypted=backup.encrypted) as stream:
         for name, size, content in read_members(stream):
@@ -175,8 +179,7 @@ def _judge(directory: Path, verdict: Verdict, keys: Sequence[PublicKey]) -> None
     if keys and not verdict.trusted:
         problems.append(f"it is signed with a foreign key, {verdict.signer}")
     if manifest.schema > SCHEMA_VERSION:
-        problems.append(f"its ledger has schema {manifest.schema}, this THUNES knows {SCHEMA_VERSION}")
-        return
+        raise BackupNewer(manifest.id, f"its ledger has schema {manifest.schema}, this one knows {SCHEMA_VERSION}")
     view = _judge_ledger(directory / LEDGER, manifest, problems)
     if view is not None and view.length:
         _judge_trail(directory, view, problems)
@@ -187,15 +190,17 @@ def _judge_ledger(ledger: Path, manifest: Manifest, problems: list[str]) -> Ledg
         with closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             prove_ledger(connection, ledger.name)
-            head, rows = read_head(connection), count_rows(connection)
+            head, rows, identity = read_head(connection), count_rows(connection), read_identity(connection)
     except LedgerCorrupt as error:
         problems.append(error.message)
         return None
-    except sqlite3.Error as error:
+    except (sqlite3.Error, TypeError, ValueError, LookupError, ArithmeticError) as error:  # rows that are none of ours
         problems.append(f"its ledger cannot be read: {error}")
         return None
     if rows != manifest.rows:
         problems.append("its ledger has not the rows that were counted")
+    if (identity.environment, identity.instance) != (manifest.environment, manifest.instance):
+        problems.append("its ledger and its manifest disagree about whose it is")
     end = manifest.trail
     if (head.segment, head.durable_length, head.durable_seq, head.durable_hash) != (
         end.segment,
