@@ -326,13 +326,13 @@ class BotHome:
         with self.journal.change() as change:
             known.save_known(change.connection, known.FEED, {"mode": mode, "reconnects": 2}, at=self.market - age)
 
-    def alert_lasting(self, kind: str, *, key: str) -> None:
+    def alert_lasting(self, kind: str, *, key: str, text: str = "look") -> None:
         """The operator was told of a condition that lasts."""
         with self.journal.change() as change:
             raise_alert(
                 change.connection,
                 kind,
-                "look",
+                text,
                 severity=Severity.CRITICAL,
                 at=change.at,
                 at_wall=change.at_wall,

@@ -13,10 +13,13 @@ from frame import Terminal
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def lines_on_terminal(bot: BotHome, *arguments: str) -> list[str]:
+def lines_on_terminal(bot: BotHome, *arguments: str, columns: int = 80) -> list[str]:
     """What a person sees, without colours."""
     terminal = Terminal(
-        [sys.executable, "-m", "thunes_cli", *arguments], THUNES_HOME=str(bot.path), COLUMNS="80", TERM="xterm"
+        [sys.executable, "-m", "thunes_cli", *arguments],
+        THUNES_HOME=str(bot.path),
+        COLUMNS=str(columns),
+        TERM="xterm",
     )
     terminal.wait()
     return [line.rstrip() for line in _STYLE.sub("", terminal.text).splitlines()]
@@ -58,6 +61,15 @@ def test_it_fits(busy: BotHome, command: tuple[str, ...]) -> None:
     assert not long
     for line in lines:
         assert not re.search(r"^\s+\d{1,3}$", line), f"a folded cell: {line!r} in {lines}"
+
+
+@pytest.mark.parametrize("command", ["positions", "orders"])
+def test_a_narrow_terminal_breaks_no_number(busy: BotHome, command: str) -> None:
+    """On a phone a row becomes lines of column and value."""
+    lines = lines_on_terminal(busy, command, "list", columns=40)
+
+    assert "symbol    BTCUSDT" in lines or "what      BUY BTCUSDT" in lines
+    assert any(re.fullmatch(r"(entry|price) +60808\.62", line) for line in lines)
 
 
 def test_every_position_has_one_row(busy: BotHome) -> None:

@@ -39,6 +39,11 @@ def moment(when: datetime) -> str:
     return f"{when:%Y-%m-%d %H:%M:%S}Z"
 
 
+def short_moment(when: datetime) -> str:
+    """The same without its year, for a table that must fit into 80 columns."""
+    return f"{when:%m-%d %H:%M:%S}Z"
+
+
 def count(number: int, noun: str) -> str:
     """``1 position``, ``2 positions``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

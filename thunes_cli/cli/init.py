@@ -11,6 +11,7 @@ from thunes_cli.cli.command import command
 from thunes_cli.cli.reading import typed
 from thunes_cli.cli.result import Result
 from thunes_cli.clock import Clock
+from thunes_cli.config.home import check_takeable
 from thunes_cli.errors import ConfigError, OtherEnvironment
 from thunes_cli.model import Environment
 from thunes_cli.ops.homes import Made, existing_home, make_home, plan_home
@@ -43,6 +44,7 @@ def init(
     A home holds the settings, the ledger, the audit trail and the log of one bot. An existing home is left as it is.
     """
     home = call.home
+    check_takeable(home)
     present = existing_home(home)
     wanted = _wanted(call, environment, present.environment if present is not None else None)
     if present is not None and present.environment is not wanted:

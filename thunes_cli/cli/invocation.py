@@ -86,8 +86,25 @@ def answer_of(invocation: Invocation, result: Result, *, raised: bool = False) -
     if call is None:
         as_json = wants_json(invocation.arguments, invocation.environ)
         return Answer(result, json=as_json, home=invocation.home(None) if as_json else None, raised=raised)
+    if result.problems and call.home_option is not None:
+        result = _for_home(result, call.home_option, invocation.entries)
     home = result.home or invocation.home(call.home_option)
     return Answer(result, call.command, json=call.json, quiet=call.quiet, home=home, raised=raised)
+
+
+def _for_home(result: Result, home: str, entries: Sequence[Entry]) -> Result:
+    """What the problems tell to type, for the home that was named; typed as it stands it must not reach another one."""
+    import re
+    import shlex
+    from dataclasses import replace
+
+    known = "|".join(sorted({entry.path.split()[0] for entry in entries}))
+    named = f"thunes --home {shlex.quote(home)} "
+    problems = tuple(
+        each._replace(hint=re.sub(rf"\bthunes (?=(?:{known})\b)", lambda _: named, each.hint))
+        for each in result.problems
+    )
+    return replace(result, problems=problems)
 
 
 ROOT_VALUED = frozenset({"--home", "--env-file"})

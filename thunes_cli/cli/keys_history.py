@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
+from thunes_cli.cli.figures import moment
 from thunes_cli.cli.reading import Book, read_book
 from thunes_cli.cli.result import Result, Table
 from thunes_cli.clock import to_text
@@ -38,7 +39,7 @@ def keys_history(call: Call) -> Result:
 
 def _row(each: RotationRow) -> tuple[str, ...]:
     why = each.reason if each.problem is None else f"{each.reason}: {each.problem}"
-    at = f"{each.started_at:%Y-%m-%d %H:%M}Z"
+    at = moment(each.started_at)
     return (str(each.id), at, each.old_fingerprint or "", each.new_fingerprint, each.state, each.actor, why)
 
 

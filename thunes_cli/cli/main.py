@@ -13,6 +13,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from thunes_cli.cli.app import run
 
-        return run(list(sys.argv[1:] if arguments is None else arguments))
+        code = run(list(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:  # while importing, or while reporting another error
-        return 130
+        code = 130
+    if arguments is None:
+        _leave()
+    return code
+
+
+def _leave() -> None:
+    """The answer is out and only the interpreter's own end is left: Ctrl-C may cut it short, without a traceback."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

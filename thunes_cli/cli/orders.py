@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.durations import Since, parse_since
-from thunes_cli.cli.figures import count, moment, price, rounded
+from thunes_cli.cli.figures import count, moment, price, rounded, short_moment
 from thunes_cli.cli.folding import folded, width_for
 from thunes_cli.cli.reading import Book, read_book, typed
 from thunes_cli.cli.result import Result, Table
@@ -119,14 +119,14 @@ def _asset(order: Order) -> str:
 
 
 def _table(listed: _Listed) -> Table:
-    columns = ("time", "order", "what", "executed", "price", "state")
+    columns = ("at", "order", "what", "executed", "price", "state")
     return Table(columns=columns, rows=tuple(_cells(order) for order in listed.orders))
 
 
 def _cells(order: Order) -> tuple[str, ...]:
     again = f" #{order.attempt}" if order.attempt and order.attempt > 1 else ""
     return (
-        f"{order.created_at:%m-%d %H:%M:%S}",
+        short_moment(order.created_at),
         order.client_order_id,
         f"{order.side} {order.symbol}",
         plain(order.executed_qty),

@@ -6,7 +6,7 @@ from typing import Any
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.durations import Since
-from thunes_cli.cli.figures import moment, price, rounded
+from thunes_cli.cli.figures import moment, price, rounded, short_moment
 from thunes_cli.cli.reading import Book, read_book, typed
 from thunes_cli.cli.result import Result, Table
 from thunes_cli.clock import to_text
@@ -60,7 +60,7 @@ def _data(order: ExternalOrder) -> dict[str, Any]:
 def _table(found: list[ExternalOrder]) -> Table:
     rows = tuple(
         (
-            f"{order.placed_at:%m-%d %H:%M:%S}",
+            short_moment(order.placed_at),
             order.client_order_id or str(order.order_id),
             f"{order.side} {order.symbol}",
             plain(order.executed_qty),
@@ -71,4 +71,4 @@ def _table(found: list[ExternalOrder]) -> Table:
         )
         for order in found
     )
-    return Table(("time", "order", "what", "executed", "price", "state", "whose", "known"), rows)
+    return Table(("at", "order", "what", "executed", "price", "state", "whose", "known"), rows)

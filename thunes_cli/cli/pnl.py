@@ -141,7 +141,7 @@ def _facts(statement: _Statement) -> str:
         "unknown" if statement.unrealized is None else f"{money(statement.unrealized, quote=quote, sign=True)}{asset}"
     )
     decided = statement.wins + len(statement.losses)
-    rate = f" ({100 * statement.wins // decided} % won)" if decided else ""
+    rate = f" ({Decimal(100 * statement.wins) / decided:.0f} % won)" if decided else ""
     return fact_lines(
         [
             ("since", moment(statement.since)),

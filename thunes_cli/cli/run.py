@@ -10,7 +10,7 @@ import typer
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count
+from thunes_cli.cli.figures import count, moment
 from thunes_cli.cli.result import Problem, Result, Table
 from thunes_cli.clock import to_text
 from thunes_cli.errors import ExitCode, Locked, UsageFault
@@ -223,5 +223,10 @@ def _tick(tick: Tick) -> dict[str, Any]:
 
 
 def _table(ticks: tuple[Tick, ...]) -> Table:
-    rows = tuple(tuple("-" if value is None else value for value in _tick(tick).values()) for tick in ticks)
+    rows = tuple(tuple("-" if value is None else value for value in _shown(tick).values()) for tick in ticks)
     return Table(("symbol", "candle", "signal", "decision", "reason", "order", "state"), rows)
+
+
+def _shown(tick: Tick) -> dict[str, Any]:
+    opened = tick.candle_open_time
+    return _tick(tick) | {"candle_open_time": moment(opened) if opened else None}

@@ -10,7 +10,7 @@ from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.result import Result, Table
 from thunes_cli.cli.sim_link import DirOption, UrlOption, find_exchange
-from thunes_cli.errors import UsageFault
+from thunes_cli.errors import Unavailable, UsageFault
 from thunes_cli.sim.fault_kinds import NATURES, FaultKind
 
 _EXITS = (10, 13)
@@ -129,13 +129,13 @@ def sim_faults(
 
 
 def _queued(call: Call, *, url: str | None, directory: Any) -> list[dict[str, Any]] | None:
-    """What waits; None where no exchange is served and none was named."""
+    """What waits; None where no exchange answers and none was named."""
     from thunes_cli.cli.sim_link import NoExchangeServed
 
     try:
         answer = find_exchange(call, url=url, directory=directory).get("/sim/faults")
-    except NoExchangeServed:
-        if directory is not None:
+    except (NoExchangeServed, Unavailable):
+        if url is not None or directory is not None:
             raise
         return None
     queued: list[dict[str, Any]] = answer["queued"]

@@ -99,14 +99,23 @@ def require_home(path: Path) -> Path:
     except PermissionError:
         raise _not_ours(path) from None
     if owner is None:
-        raise HomeMissing(path, hint=f"create one: {command}")
+        taken = path.exists() or path.is_symlink()
+        raise HomeMissing(path, hint="name a directory: thunes --home DIR init" if taken else f"create one: {command}")
     if owner == os.geteuid():
         if not has_ledger:
-            raise LedgerMissing(path, hint=command)
+            raise LedgerMissing(path, hint=_restore_of(path) or command)
         return path
     if has_ledger:
         raise _not_ours(path)
     raise HomeMissing(path, hint="name another directory: thunes --home DIR init")
+
+
+def _restore_of(path: Path) -> str:
+    """What to type where a ledger was lost and backups were not."""
+    found = [each for ending in ("", ".age") for each in (path / BACKUPS).glob(f"thunes-*.tar.zst{ending}")]
+    if not found:
+        return ""
+    return f"from the newest backup: thunes backup restore {shlex.quote(str(max(found)))} --to DIR"
 
 
 def _directory_owner(path: Path) -> int | None:
@@ -173,6 +182,8 @@ def check_takeable(path: Path) -> None:
         HomeInUse: it holds other things (78). HomeNotOurs: it belongs to another user (10).
     """
     if not path.is_dir():
+        if path.exists():
+            raise HomeInUse(path, "it is no directory")
         return
     if path.stat().st_uid != os.geteuid():
         raise _not_ours(path)

@@ -43,6 +43,7 @@ def read_clock(room: TradingRoom, link: ExchangeLink) -> None:
     """
     speed = link.speed if link.speed is not None else exchange_rate_of_clock(link.endpoints.rest_url)
     if speed is None:
+        room.exchange.server_time()  # one that cannot be reached says why
         raise ExchangeDown(f"{link.endpoints.rest_url} does not say how fast its clock runs")
     room.exchange.resync_clock(speed=speed)
 

@@ -51,6 +51,7 @@ class RateLimited(ExchangeFailure, Unavailable):
     """the exchange told us to stop sending (HTTP {0}) for {1:.0f} s"""
 
     code = "rate_limited"
+    hint = "wait, nothing lifts it sooner; how long: thunes breaker status"
 
     def __init__(self, http_status: int, retry_after_s: float, *, told: bool = False) -> None:
         """``told``: the exchange named the time itself; otherwise it is a first guess that repetition doubles."""
@@ -81,6 +82,7 @@ class ExchangeDown(ExchangeFailure, Unavailable):
     """the exchange cannot be reached: {0}"""
 
     code = "exchange_unavailable"
+    hint = "look at network, proxy and address: thunes config check --online"
 
 
 class NotSent(ExchangeDown):
@@ -102,6 +104,7 @@ class BreakerOpen(ExchangeFailure, Unavailable):
     """not sent: {0} until {1}"""
 
     code = "circuit_breaker_open"
+    hint = "why, and for how long: thunes breaker status"
 
     def __init__(self, what: str, until: str, *, retry_at: datetime | None = None) -> None:
         super().__init__(what, until)

@@ -12,7 +12,7 @@ from thunes_cli.clock import Clock, to_text
 from thunes_cli.config.settings import Settings
 from thunes_cli.errors import ExitCode
 from thunes_cli.exchange.clock_sync import SAMPLES, anchor_of, best_reading, exchange_rate_of_clock, take_reading
-from thunes_cli.exchange.failures import AuthFailed, ExchangeFailure, Rejected
+from thunes_cli.exchange.failures import AuthFailed, ExchangeDown, ExchangeFailure, Rejected
 from thunes_cli.exchange.filters import SymbolRules
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger.bans import RateUsage
@@ -24,6 +24,7 @@ _OK, _WARN, _FAIL, _SKIP = CheckStatus.OK, CheckStatus.WARN, CheckStatus.FAIL, C
 _MAX_SKEW = timedelta(seconds=1)  # the exchange refuses timestamps further ahead of its clock
 _BUSY_PERCENT = 80
 _WRONG_SIGNATURE = -1022
+_LOOK_AT = "look at this machine's network and proxy, BINANCE_REST_URL, then the exchange's announcements"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,11 @@ class OnlineChecks:
             self.exit_code = ExitCode.AUTH
             value = "the secret does not belong to the key" if wrong_secret else failure.message
             return Check(name, _FAIL, value, "the key is accepted", "correct the key, its secret or its IP restriction")
-        if not isinstance(failure, Rejected):
-            self.exit_code = ExitCode.UNAVAILABLE
-        return Check(name, _FAIL, failure.message, hint=failure.hint)
+        if isinstance(failure, Rejected):
+            return Check(name, _FAIL, failure.message, hint=failure.hint)
+        self.exit_code = ExitCode.UNAVAILABLE
+        hint = _LOOK_AT if isinstance(failure, ExchangeDown) else failure.hint  # whose own says: do what is done here
+        return Check(name, _FAIL, failure.message, hint=hint)
 
     def _ping(self) -> Iterator[Check]:
         started = time.monotonic()
