@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from thunes_cli.clock import Clock
+from thunes_cli.clock import Clock, to_text
 from thunes_cli.exchange.failures import ExchangeFailure
 from thunes_cli.exchange.kline_line import KlineLine, Update
 from thunes_cli.exchange.lifeline import Lifeline
@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 WEBSOCKET, REST = "websocket", "rest"
 _FRESH = timedelta(seconds=5)  # market time: an older price is asked for anew
+_CLOCKS_DIFFER = timedelta(seconds=10)  # network time; a clock that is further off takes no entries either
 _OVERDUE_S = 10.0  # network time after its end, until a candle that did not come is asked for
 _AGAIN_S = 30.0
 _AT_ONCE = 20  # questions of one look; stops must not wait long
@@ -103,8 +104,16 @@ class StreamFeed:
         return self._kline_line.garbage if self._kline_line is not None else 0
 
     def _take(self, update: Update) -> None:
-        at = min(update.at, self._clock.now())
-        self.intake.put(Tick(update.symbol, update.price, at, self._clock.monotonic()), update.closed)
+        now, closed = self._clock.now(), update.closed
+        if closed is not None and self._is_early(closed, now):
+            _log.warning("candle passed over: symbol=%s why=it closes at %s", update.symbol, to_text(closed.close_time))
+            closed = None
+        self.intake.put(Tick(update.symbol, update.price, min(update.at, now), self._clock.monotonic()), closed)
+
+    def _is_early(self, closed: Candle, now: datetime) -> bool:
+        """Whether a candle is told to have closed that cannot have; a market that stands still goes on by steps."""
+        speed = float(self._clock.speed)
+        return speed > 0 and closed.close_time - now > _CLOCKS_DIFFER * max(speed, 1.0)
 
     def _changed(self, change: Change, why: str) -> None:
         if change in {Change.AGAIN, Change.RESTORED}:
