@@ -325,7 +325,7 @@ class Fill:
 class Position:
     """What we hold of one symbol and what it cost: a fold over its fills, never edited by hand.
 
-    ``quantity`` is net of fees kept in base; ``cost`` is what the held quantity cost in quote, entry fees included;
+    ``quantity`` is net of fees kept in base; ``cost`` is what the held quantity cost in quote, without fees;
     ``realized`` is in quote, net of all fees.
     """
 

@@ -11,8 +11,33 @@ from hypothesis import strategies as st
 from manual_time import NOON
 
 from thunes_cli.ledger.positions import DustMove
-from thunes_cli.model import Fill, Side
-from thunes_cli.trading.accounting import asset_effects, fee_in_quote, fold
+from thunes_cli.model import ZERO, Fill, Position, PositionStatus, Side
+from thunes_cli.trading.accounting import apply_fold, asset_effects, fee_in_quote, fold
+
+OPENED = Position(
+    id=1,
+    exchange_epoch=1,
+    symbol="BTCUSDT",
+    base="BTC",
+    quote="USDT",
+    strategy="sma",
+    stop_loss_pct=Decimal(3),
+    status=PositionStatus.OPEN,
+    quantity=ZERO,
+    cost=ZERO,
+    bought_qty=ZERO,
+    bought_quote=ZERO,
+    sold_qty=ZERO,
+    sold_quote=ZERO,
+    realized=ZERO,
+    fees=ZERO,
+    entry_time=NOON,
+    exit_time=None,
+    exit_wanted=None,
+    exit_wanted_since=None,
+    exit_next_try_wall=None,
+    exit_problem=None,
+)
 
 
 def fill(
@@ -149,3 +174,79 @@ def test_the_books_balance(fills: list[Fill]) -> None:
     assert folded.lent or effects["BTC"] == folded.quantity
     assert folded.quantity >= 0
     assert folded.cost >= 0
+
+
+def test_a_partial_sale_takes_its_share_of_the_cost() -> None:
+    """At the average price of what is held; what is left keeps the rest, and each sale has its own result."""
+    bought = [fill(1, Side.BUY, "100", "1"), fill(2, Side.BUY, "200", "3")]
+    sold = [fill(3, Side.SELL, "180", "1"), fill(4, Side.SELL, "150", "3")]
+
+    half_way = fold([*bought, sold[0]], [], base="BTC")
+    folded = fold([*bought, *sold], [], base="BTC")
+
+    assert (half_way.quantity, half_way.cost, half_way.realized) == (3, 525, 5)
+    assert (folded.quantity, folded.cost, folded.realized) == (0, 0, -70)
+    assert dict(folded.realized_by_fill) == {1: 0, 2: 0, 3: 5, 4: -75}
+    assert (folded.bought_qty, folded.bought_quote, folded.sold_qty, folded.sold_quote) == (4, 700, 4, 630)
+
+
+def test_a_share_that_does_not_come_out_even_loses_nothing() -> None:
+    """A third is rounded once, to the 1e-12; the last sale takes what is left to the last digit."""
+    bought = replace(fill(1, Side.BUY, "33", "3"), quote_quantity=Decimal(100))
+    sold = [fill(number, Side.SELL, "40", "1") for number in (2, 3, 4)]
+
+    costs = [fold([bought, *sold[:count]], [], base="BTC").cost for count in range(4)]
+
+    assert costs == [100, Decimal("66.666666666667"), Decimal("33.333333333333"), 0]
+    assert fold([bought, *sold], [], base="BTC").realized == 20
+
+
+def test_fees_of_a_sale_in_each_asset() -> None:
+    """In quote and in BNB its value is taken from the result; neither touches what is held."""
+    bought = fill(1, Side.BUY, "100", "2")
+    in_quote = fill(2, Side.SELL, "110", "1", fee="0.11", fee_asset="USDT")
+    in_bnb = fill(2, Side.SELL, "110", "1", fee="0.0003", fee_asset="BNB", fee_quote="0.09")
+
+    for sold, fee in ((in_quote, Decimal("0.11")), (in_bnb, Decimal("0.09"))):
+        folded = fold([bought, sold], [], base="BTC")
+        assert (folded.quantity, folded.cost) == (1, 100)
+        assert (folded.realized, folded.fees, folded.lent) == (10 - fee, fee, 0)
+
+
+def test_what_a_fee_is_worth() -> None:
+    """The trade tells it where it was kept in quote or base; no fee is worth nothing in any asset."""
+    worth = {"price": Decimal(200), "base": "BTC", "quote": "USDT"}
+
+    assert fee_in_quote(Decimal(3), "USDT", **worth) == 3
+    assert fee_in_quote(Decimal("0.5"), "BTC", **worth) == 100
+    assert fee_in_quote(Decimal(0), "BNB", **worth) == 0
+    assert fee_in_quote(Decimal("1e-8"), "BNB", **worth) is None
+
+
+def test_a_sale_of_what_fees_had_taken_gives_back_no_more_than_that() -> None:
+    """More was sold than is held: so much of an earlier fee was paid by others after all, at its value."""
+    bought = replace(fill(1, Side.BUY, "100", "2"), symbol="BNBUSDT")
+    kept = {"fee": Decimal("0.5"), "fee_asset": "BNB", "fee_quote": Decimal(50), "symbol": "BNBUSDT"}
+    sold = [
+        replace(fill(2, Side.SELL, "100", "1"), **kept),
+        replace(fill(3, Side.SELL, "100", "0.7"), symbol="BNBUSDT"),
+    ]
+
+    folded = fold([bought, *sold], [], base="BNB")
+
+    assert (folded.quantity, folded.cost, folded.lent) == (0, 0, 20)
+    assert folded.realized == -50
+
+
+def test_a_position_is_closed_when_something_went_and_nothing_is_left() -> None:
+    """Not while a part of it is held, and not because nothing has come yet."""
+    bought, some, rest = fill(1, Side.BUY, "100", "2"), fill(2, Side.SELL, "90", "1"), fill(3, Side.SELL, "80", "1")
+
+    def position(*fills: Fill) -> Position:
+        return apply_fold(OPENED, fold(fills, [], base="BTC"))
+
+    assert [position(*fills).status for fills in ([], [bought], [bought, some])] == [PositionStatus.OPEN] * 3
+    assert position(bought, some).exit_time is None
+    closed = position(bought, some, rest)
+    assert (closed.status, closed.exit_time) == (PositionStatus.CLOSED, rest.traded_at)
+    assert (closed.entry_time, closed.realized) == (bought.traded_at, -30)
