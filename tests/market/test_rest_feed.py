@@ -117,6 +117,14 @@ def test_a_candle_that_ends_while_we_ask_is_read_once_more() -> None:
     assert indexes(feed, 3) == [8, 9, 10]
 
 
+def test_the_candle_after_one_that_ends_while_we_ask_is_not_taken_along() -> None:
+    """A clock that is ahead by more than a candle, as at high speed it soon is, calls that one closed as well."""
+    tape = TapeExchange(passing=MINUTE)
+    feed, _ = watch(tape, hours=10.999, ahead=2 * HOUR)
+
+    assert indexes(feed, 3) == [8, 9, 10]
+
+
 def test_a_halted_symbol_costs_one_request_a_check() -> None:
     """While no candle appears, the last known one is not doubted again at every check."""
     tape = TapeExchange(holes=set(range(10, 99)))

@@ -189,7 +189,7 @@ class RestFeed:
         """The closed candles of a page that ends in the present; the one opened at ``known`` was read before.
 
         A last candle that is closed by our clock, with none after it, is in doubt: our clock may be ahead, and the
-        exchange may still be changing it. Its own clock decides, and then the candle is read once more.
+        exchange may still be changing it. Its own clock decides, and then that candle alone is read once more.
         """
         closed, still_open = split_closed(page, now=now)
         if still_open is not None or not closed or closed[-1].open_time == known:
@@ -197,7 +197,7 @@ class RestFeed:
         last = closed[-1]
         if self._question(self._exchange.server_time) < last.close_time:
             return closed[:-1]
-        final, _ = split_closed(self._ask(symbol, limit=2, start=last.open_time), now=now)
+        final, _ = split_closed(self._ask(symbol, limit=1, start=last.open_time), now=now)
         return merge_candles(closed[:-1], final)
 
     def _note_gaps(self, symbol: str, window: tuple[Candle, ...]) -> tuple[Candle, ...]:
