@@ -58,8 +58,9 @@ class Listener:
         self.changes: list[Change] = []
 
     def read_clock(self) -> None:
-        wall = Clock().wall()
-        self.clock.set_anchor(Anchor(wall, from_ms(self.serving.now()), self.serving.options.speed))
+        market = from_ms(self.serving.now())
+        # Read after the answer: a clock that is behind finds candles late, one that is ahead would be doubted.
+        self.clock.set_anchor(Anchor(Clock().wall(), market, self.serving.options.speed))
 
     def listen(self, seconds: float, *, until: Callable[[], bool] = lambda: False) -> None:
         """Take candles for so long, or until something is true."""

@@ -172,7 +172,7 @@ def test_a_running_market_fills_resting_orders_by_itself(tmp_path: Path) -> None
     with Serving(SimOptions(tmp_path / "sim", speed=D(20000))) as serving, account_wire(serving) as client:
         status = 0
         while status != 200:  # the price may fall below the limit before the order arrives
-            price = D(serving.get("/api/v3/ticker/price", symbol="BTCUSDT")["price"]) * D("0.997")
+            price = D(serving.get("/api/v3/ticker/price", symbol="BTCUSDT")["price"]) * D("0.999")
             status = serving.order(side="BUY", type="LIMIT_MAKER", quantity="0.001", price=str(price // 1)).status
         events = told(client, 2)
 

@@ -17,7 +17,7 @@ from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 from websockets.uri import parse_uri
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 class Wire:
