@@ -72,6 +72,17 @@ def test_a_deleted_key_takes_the_operators_word(rotated: ExchangeHome) -> None:
     assert told(rotated).count("KEY_OLD_DEAD") == 1
 
 
+def test_a_dry_run_buries_nothing(rotated: ExchangeHome) -> None:
+    """With the operator's word or without."""
+    sim_key(rotated, "revoke", key=rotated.served.key[:8])
+
+    answer = rotated.ask(*OLD_DELETED, *WORD, "--dry-run", "--json")
+
+    assert (answer.code, answer.document["changed"], len(answer.data["plan"])) == (0, False, 1)
+    assert is_kept(rotated)
+    assert "KEY_OLD_DEAD" not in told(rotated)
+
+
 def test_a_living_key_is_told_whatever_the_operator_says(rotated: ExchangeHome) -> None:
     """3, and nothing changes."""
     answer = rotated.ask(*OLD_DELETED, *WORD, "--json")

@@ -25,7 +25,7 @@ class OldKeyRefused(NeedsConfirmation):
     code = "old_key_refused"
 
 
-def confirm_old_deleted(call: Call, asked: Asked, *, phrase: str | None) -> Result:
+def confirm_old_deleted(call: Call, asked: Asked, *, phrase: str | None, dry_run: bool = False) -> Result:
     """Ask the exchange with the old key; refused, take the operator's word for it that it is deleted.
 
     Raises:
@@ -47,6 +47,9 @@ def confirm_old_deleted(call: Call, asked: Asked, *, phrase: str | None) -> Resu
         refusal = refusal_of(asked.exchange, old.name)
         if refusal is None:
             return _alive(call, old, data)
+    if dry_run:
+        plan = f"with your word for it, write down that the old key {old.fingerprint} is deleted, and forget its name"
+        return Result(data={"plan": [plan]}, text=(*_answer(old, refusal), plan))
     word = _word_of_operator(call, asked, old, refusal, phrase)
     actor = read_actor(call)
     changed = bury(asked.journal, place, old, refusal=refusal, word=word, actor=actor.name, about_actor=actor.facts)

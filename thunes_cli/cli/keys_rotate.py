@@ -93,7 +93,7 @@ def keys_rotate(
     identity, after = read_book(call, _read)
     if old_deleted:
         with asking(call, identity) as asked:
-            return confirm_old_deleted(call, asked, phrase=phrase)
+            return confirm_old_deleted(call, asked, phrase=phrase, dry_run=dry_run)
     why = _reason(reason)
     signer = signer_of(call, private_key, generated=generated)
     with asking(call, identity) as asked:
