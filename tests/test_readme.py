@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -27,9 +28,9 @@ _SOMETIMES = {"losses, worst first", "jobs", "price", "frozen", "rate limit"}
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of a short demo."""
+    """The home of a short demo, so fast that something is bought."""
     place = tmp_path_factory.mktemp("tour") / "demo"
-    done = thunes("demo", "--duration", "8", "--home", str(place))
+    done = thunes("demo", "--duration", "8", "--speed", "5760", "--home", str(place))
     assert done.returncode == 0, done.stderr
     return place
 
@@ -69,13 +70,45 @@ def test_the_tour_says_what_the_commands_say(home: Path, command: str) -> None:
 def test_the_demo_shows_the_shape_of_its_lines() -> None:
     """Time, side, symbol, amount and price, as in the README."""
     _, shown = BLOCKS[0]
-    lines = [line for line in shown.splitlines() if re.match(r"\d{4}-", line) and "refused" not in line]
+    stamped = [line for line in shown.splitlines() if re.match(r"\d{4}-", line)]
+    lines = [line for line in stamped if "refused" not in line and "Z  alert (" not in line]
 
     assert lines
     assert all(
         re.match(r"\d{4}-\d\d-\d\d \d\d:\d\dZ  (BUY |SELL) [A-Z]+ [\d.]+ at [\d.]+, [\d.]+ USDT \(\w+\)", line)
         for line in lines
     )
+
+
+def test_a_position_is_explained_as_shown(home: Path) -> None:
+    """The ledger's rows first, then the trail: what was decided with every fact, then the order."""
+    line, shown = next((line, shown) for line, shown in BLOCKS if line.split()[1] == "explain")
+    told = names_in(shown)
+
+    answer = thunes(*shlex.split(line)[1:], home=home)
+
+    _, _, trail = answer.stdout.partition("on the audit trail, ")
+    assert answer.returncode == 0, answer.stderr
+    assert {"TRADE_APPROVED", "ORDER_INTENT", "quote_amount"} <= told
+    assert told <= names_in(trail)
+
+
+def names_in(text: str) -> set[str]:
+    """Records and the names of their facts; how lines are broken depends on the values."""
+    records = re.findall(r"^  \d{4}-\S+ \S+Z  (\w+) \(record", text, re.MULTILINE)
+    facts = (line.strip().split("  ") for line in text.splitlines() if line.startswith("    "))
+    return {*records, *(fact.split(" ")[0] for line in facts for fact in line)}
+
+
+def test_scripts_get_what_is_shown(home: Path) -> None:
+    """The two values that ``jq`` is shown to take from the document of ``status``."""
+    line, shown = BLOCKS[-1]
+
+    document = json.loads(thunes(*shlex.split(line)[1:], home=home).stdout)
+
+    assert shown.split() == ["ok", "0"]
+    assert document["status"] in {"ok", "attention"}
+    assert isinstance(document["data"]["positions"]["open"], int)
 
 
 def test_commands_it_names_exist() -> None:
