@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,3 +32,17 @@ def backup(bot: BotHome) -> Path:
     answer = bot.ask("backup", "--json")
     assert answer.code == 0, answer
     return Path(answer.data["path"])
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with hardly any room."""
+    place = tmp_path / "small"
+    place.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], check=False, capture_output=True
+    )
+    if made.returncode != 0:
+        pytest.skip("a file system of its own can be mounted by root only")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)

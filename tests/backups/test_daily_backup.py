@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import io
-import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -72,20 +70,6 @@ def test_one_that_is_too_old(bot: BotHome) -> None:
 
     assert {("backup", "old"), ("backup", "failed")} <= told
     assert not {kind for kind, _ in conditions(bot)} & {"backup"}
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system with hardly any room."""
-    place = tmp_path / "small"
-    place.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], check=False, capture_output=True
-    )
-    if made.returncode != 0:
-        pytest.skip("a file system of its own can be mounted by root only")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
 
 
 def test_a_full_disk(bot: BotHome, small_disk: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from bot_home import BotHome
 
 from thunes_cli.config.home import TRAIL
+from thunes_cli.ledger.reserve import free_bytes
 
 CONFIRM = ("--in-place", "--confirm", "restore sim")
 CHILD = """
@@ -74,6 +76,34 @@ def test_a_kill_at_any_step(bot: BotHome, backup: Path, *, module: str, name: st
     assert all(b"only here" in (home / TRAIL).read_bytes() for home in (bot.path, *aside))
     assert {path.name for path in bot.path.parent.iterdir()} == {"a bot", *(path.name for path in aside)}
     assert bot.ask("audit", "validate", "--deep").code == 0
+
+
+def digests(home: Path) -> dict[str, str]:
+    """What is in a home, but for what processes leave."""
+    files = [path for path in home.rglob("*") if path.is_file() and not path.name.endswith((".lock", "-shm", "-wal"))]
+    return {str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.parametrize("left_kib", [100, 450, 750, 850, 1000])
+def test_a_disk_that_fills_up(small_disk: Path, monkeypatch: pytest.MonkeyPatch, left_kib: int) -> None:
+    """Wherever it happens: one line, and the home as it was, or restored; nothing else lies about."""
+    monkeypatch.setattr("thunes_cli.ops.backups.create._SPARE", -(2**40))  # or it is refused at once
+    bot = BotHome(small_disk / "a bot")
+    bot.lose()
+    backup = bot.ask("backup", "--json").data["path"]
+    bot.close()
+    before = digests(bot.path)
+    (small_disk / "filler").write_bytes(bytes(free_bytes(small_disk) - left_kib * 1024))
+
+    answer = bot.ask("backup", "restore", backup, *CONFIRM, "--json")
+
+    assert answer.code in {13, 15}, answer
+    if answer.code == 13:
+        assert digests(bot.path) == before
+        assert sorted(path.name for path in small_disk.iterdir()) == ["a bot", "filler"]
+    else:
+        assert is_restored(bot.path)
+        assert digests(Path(answer.data["aside"])) == before
 
 
 def test_a_second_restore_within_a_second(bot: BotHome, backup: Path) -> None:

@@ -139,7 +139,7 @@ def tell_restored(change: Change, name: str, *, unsent: Sequence[Unsent], replac
     raise_alert(
         change.connection,
         Kind.BACKUP,
-        f"{text} Next: thunes alerts list --since all",
+        f"{text} Next: thunes {'alerts list --since all' if unsent or replaced else 'status'}",
         severity=severity,
         at=change.at,
         at_wall=change.at_wall,

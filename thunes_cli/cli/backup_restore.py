@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -216,7 +217,9 @@ def _finish(call: Call, backup: Backup, restored: Restored) -> Result:
 def _compare(call: Call) -> tuple[bool | None, tuple[Problem, ...]]:
     """Whether both agree once our own orders are booked; None when the exchange could not be asked."""
     from thunes_cli.cli.desk import at_desk
+    from thunes_cli.cli.ledger_errors import ledger_error
     from thunes_cli.cli.reconcile_view import problems_of
+    from thunes_cli.config.home import LEDGER
     from thunes_cli.trading.reconcile_look import Scope
 
     try:
@@ -230,9 +233,10 @@ def _compare(call: Call) -> tuple[bool | None, tuple[Problem, ...]]:
                 look = reconciler.look(Scope(since=None))
             reconciler.keep(look, by="restore")
             return look.comparison.clean, problems_of(call, look)
-    except ThunesError as error:
+    except (ThunesError, sqlite3.Error) as error:  # the restore stands, whatever keeps both from being compared
+        told = error if isinstance(error, ThunesError) else ledger_error(error, call.home / LEDGER, verb="written")
         hint = f"{typed(call, 'reconcile --apply')}; the next start does so as well"
-        return None, (Problem(error.code, f"the exchange was not asked: {error.message}", hint),)
+        return None, (Problem(told.code, f"ledger and exchange were not compared: {told.message}", hint),)
 
 
 def _tell(call: Call) -> tuple[Problem, ...]:
@@ -240,8 +244,11 @@ def _tell(call: Call) -> tuple[Problem, ...]:
     from thunes_cli.cli.alerting import send_now
     from thunes_cli.cli.writing import home_journal
 
-    with home_journal(call) as journal:
-        return send_now(call, journal, home=call.home)
+    try:
+        with home_journal(call) as journal:
+            return send_now(call, journal, home=call.home)
+    except ThunesError as error:
+        return (Problem(error.code, f"the alert of it was not sent: {error.message}", typed(call, "alerts retry")),)
 
 
 def _settle_doubts(desk: Desk) -> None:

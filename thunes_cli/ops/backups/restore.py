@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -91,7 +92,7 @@ def restore_to(unpacked: Path, manifest: Manifest, target: Path, **who: Fact) ->
             made = _begin(staging, manifest, live=None, old=None, home=target, who=who)
             put_in_place(staging, target)
     except OSError as error:
-        raise Unavailable(f"{target} cannot be written: {error.strerror or error}", hint="df -h") from error
+        raise Unavailable(f"{target} cannot be written: {_why(error)}", hint="df -h") from error
     return made
 
 
@@ -114,8 +115,15 @@ def restore_in_place(unpacked: Path, manifest: Manifest, home: Path, **who: Fact
             made = _begin(staging, manifest, live=live, old=old, home=home, who=who)
             aside = swap(staging, place)
     except OSError as error:
-        raise Unavailable(f"{home} cannot be replaced: {error.strerror or error}", hint="df -h") from error
+        raise Unavailable(f"{home} cannot be replaced: {_why(error)}", hint="df -h") from error
     return replace(made, aside=aside)
+
+
+def _why(error: OSError) -> str:
+    """A tree that could not be copied tells every file of it; the first one's reason is enough."""
+    if isinstance(error, shutil.Error) and (number := re.search(r"Errno (\d+)", str(error))):
+        return os.strerror(int(number[1]))
+    return error.strerror or str(error)
 
 
 def _move_members(unpacked: Path, staging: Path) -> None:
