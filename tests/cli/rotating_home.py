@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bot_home import Answer
-from exchange_home import ExchangeHome, exchange_home
+from exchange_home import ExchangeHome, exchange_home, wait_for
 
 CONFIRMED = ("--reason", "90 days", "--confirm", "rotate sim")
 OLD_DELETED = ("keys", "rotate", "--confirm-old-deleted")
@@ -69,6 +70,19 @@ def records(home: ExchangeHome) -> list[dict[str, Any]]:
 def told(home: ExchangeHome) -> list[str]:
     """The events of those."""
     return [each["event"] for each in records(home)]
+
+
+def await_trading(home: ExchangeHome, daemon: subprocess.Popen[bytes]) -> None:
+    """Return when the daemon trades; on a machine that is busy a start takes its time."""
+    for _ in range(4):
+        with suppress(AssertionError):
+            wait_for(
+                lambda: daemon.poll() is not None or home.ask("status", "--json").data["daemon"]["mode"] == "trading",
+                "daemon that trades",
+            )
+            break
+    assert daemon.poll() is None
+    assert home.ask("status", "--json").data["daemon"]["mode"] == "trading"
 
 
 def states(home: ExchangeHome) -> list[str]:

@@ -16,6 +16,7 @@ from rotating_home import (
     CONFIRMED,
     OLD_DELETED,
     WORD,
+    await_trading,
     env_file,
     key_file,
     new_key,
@@ -51,7 +52,7 @@ def trading(home: ExchangeHome, **environ: str) -> Iterator[subprocess.Popen[byt
     daemon = home.start("run", "--speed", "1")
     home.environ = before
     try:
-        wait_for(lambda: home.ask("status", "--json").data["daemon"]["mode"] == "trading", "daemon that trades")
+        await_trading(home, daemon)
         yield daemon
     finally:
         daemon.kill()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from canaries import Canaries
-from exchange_home import ExchangeHome, wait_for
-from rotating_home import CONFIRMED, OLD_DELETED, WORD, Stored, new_key, rotating_home, sim_key
+from exchange_home import ExchangeHome
+from rotating_home import CONFIRMED, OLD_DELETED, WORD, Stored, await_trading, new_key, rotating_home, sim_key
 
 from thunes_cli.config.private_file import write_private_file
 
@@ -95,7 +95,7 @@ def test_no_secret_gets_anywhere(
     canaries = Canaries({"old key": home.served.key, "old secret": home.served.secret, "key": key, "secret": secret})
     home.environ |= {"LOG_LEVEL": "DEBUG", "PATH": os.environ["PATH"]}
     daemon = start(home, "run", "--speed", "1")
-    wait_for(lambda: home.ask("status", "--json").data["daemon"]["mode"] == "trading", "daemon that trades")
+    await_trading(home, daemon)
 
     rotation = start(home, "keys", "rotate", *CONFIRMED, "--json", stdin=subprocess.PIPE)
     given = set() if place != "environment" else {daemon.pid, rotation.pid}
