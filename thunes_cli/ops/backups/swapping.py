@@ -54,7 +54,7 @@ def swap(staging: Path, home: Path) -> Path:
     """
     make_durable(staging)
     aside = _free_name(home)
-    note = {"new": staging.stat().st_ino, "aside": str(aside)}
+    note = {"new": staging.stat().st_ino, "aside": aside.name}
     write_private_file(staging.parent / _NOTE, json.dumps(note))
     if _exchange(staging, home):
         with suppress(OSError):  # then it is tried once more when the place is cleared, and stays where it is at worst
@@ -82,9 +82,11 @@ def _settle(place: Path) -> None:
     content = content_of(place)
     try:
         note = json.loads((place / _NOTE).read_bytes())
-        replaced, aside = content.stat().st_ino != note["new"], Path(note["aside"])
-    except (OSError, ValueError, KeyError):
+        replaced, aside = content.stat().st_ino != note["new"], place.with_name(note["aside"])
+    except FileNotFoundError:  # nothing was swapped, or the old home is aside already
         replaced, aside = False, place
+    except (OSError, ValueError, KeyError, TypeError):  # no note of ours: better left than lost
+        return
     if replaced:
         try:
             content.rename(aside)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -50,11 +51,9 @@ def content_of(place: Path) -> Path:
 
 
 def clear_left(parent: Path, *, prefix: str = PARTIAL, clear: Callable[[Path], object] = _remove) -> None:
-    """Remove what was never finished; what a living process works in stays."""
+    """Remove what was never finished; what a living process works in stays, and so does what others put there."""
     for place in parent.glob(f"{prefix}*"):
-        if place.is_symlink() or not place.is_dir():
-            with suppress(OSError):
-                place.unlink()
+        if not _is_ours(place):
             continue
         descriptor = None
         with suppress(OSError):  # somebody works there, or it is gone by now
@@ -62,6 +61,14 @@ def clear_left(parent: Path, *, prefix: str = PARTIAL, clear: Callable[[Path], o
             clear(place)
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _is_ours(place: Path) -> bool:
+    """In a directory like /tmp anybody may lay something of that name, with a note of his choice beside it."""
+    with suppress(OSError):
+        found = place.lstat()
+        return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    return False
 
 
 def _make(parent: Path, prefix: str) -> tuple[Path, int]:
