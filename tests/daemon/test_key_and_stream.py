@@ -13,7 +13,8 @@ from test_streams import post, strike
 def test_a_fill_is_told_after_the_old_key_is_gone(tmp_path: Path, at_once: bool):  # noqa: FBT001 - a case of two
     """Its subscription ends with the old key: the new key's is there, and tells the fill of an order that hangs."""
     own = serve(tmp_path / "sim", "--speed", "60")
-    home = make_home(tmp_path / "home", own.address, REQUEST_TIMEOUT_SECONDS="8", STOP_LOSS_PCT="50")
+    often = {"SMA_FAST": "2", "SMA_SLOW": "3", "COOL_DOWN_MINUTES": "0"}
+    home = make_home(tmp_path / "home", own.address, REQUEST_TIMEOUT_SECONDS="8", STOP_LOSS_PCT="50", **often)
     process = home.start_daemon()
     wait_for(lambda: "account stream: WebSocket connected" in home.log, "subscription")
     made = post(own, "key/add", {"label": "next"})
