@@ -91,13 +91,16 @@ def test_a_home_of_another_environment(bot: BotHome, backup: Path) -> None:
     assert [path.name for path in bot.path.parent.iterdir()] == ["a bot"]
 
 
-def test_the_same_backup_twice(home: ExchangeHome) -> None:
-    """What was traded in between is ours: it is booked, and is no other copy's."""
+@pytest.mark.parametrize("lost", [False, True], ids=["known", "by-the-trail"])
+def test_the_same_backup_twice(home: ExchangeHome, *, lost: bool) -> None:
+    """What was traded in between is ours: it is booked, no other copy's; also when only the trail tells."""
     home.buy()
     file = home.ask("backup", "--json").data["path"]
     first = home.ask("backup", "restore", file, *CONFIRM)
     home.buy("ETHUSDT")
     bought = {order.client_order_id for order in home.orders()}
+    if lost:
+        spoiled(home.path / "thunes.db")
 
     second = home.ask("backup", "restore", file, *CONFIRM)
 

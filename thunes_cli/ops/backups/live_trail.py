@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from thunes_cli.audit.checkpoint_file import read_notes
+from thunes_cli.audit.events import Event
 from thunes_cli.audit.record import line_hash
 from thunes_cli.audit.segments import PUBLIC_KEY, checkpoint_path, closed_path, closed_segments
 from thunes_cli.audit.validation import Request, validate
@@ -20,16 +22,21 @@ from thunes_cli.ops.backups.manifest import Manifest
 from thunes_cli.ops.backups.verify import public_keys
 
 _CHUNK = 1 << 20
+_RESTORED = f'"{Event.RESTORED}"'.encode()
 
 
 @dataclass(frozen=True, slots=True)
 class LiveTrail:
-    """A sound trail that extends the backup's; ``files`` are all of it."""
+    """A sound trail that extends the backup's; ``files`` are all of it.
+
+    ``epochs`` are those that restores drew since, by its records: the ledger that knew them may be lost.
+    """
 
     end: LiveEnd
     closed: tuple[Segment, ...]
     checkpoint: CheckpointRow | None
     files: tuple[Path, ...]
+    epochs: frozenset[str]
 
 
 def find_live_trail(home: Path, manifest: Manifest) -> LiveTrail | None:
@@ -75,8 +82,17 @@ def _read(trail: Path, *, torn: int) -> LiveTrail:
     line = _last_line(trail, length)
     end = LiveEnd(number, length, int(json.loads(line)["seq"]), line_hash(line), len(line))
     notes = checkpoint_path(trail)
-    files = [path for _, path in closed_segments(trail)] + [trail, *([notes] if notes.exists() else [])]
-    return LiveTrail(end, closed, _last_checkpoint(trail, end), tuple(files))
+    records = [path for _, path in closed_segments(trail)] + [trail]
+    files = (*records, notes) if notes.exists() else tuple(records)
+    return LiveTrail(end, closed, _last_checkpoint(trail, end), files, frozenset(_drawn_epochs(records)))
+
+
+def _drawn_epochs(files: Sequence[Path]) -> Iterator[str]:
+    for path in files:
+        with path.open("rb") as lines:
+            for line in lines:
+                if _RESTORED in line and (record := json.loads(line))["event"] == Event.RESTORED:
+                    yield str(record["epoch"])
 
 
 def _segment(number: int, path: Path) -> Segment:

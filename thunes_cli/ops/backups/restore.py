@@ -154,8 +154,8 @@ def _begin(
                 forget_daemon(connection)
                 unsent = expire_alerts(connection)
                 tell_restored(change, manifest.id, unsent=unsent, replaced=() if old is None else old.unsent)
-                if old is not None and old.instance == identity.instance:
-                    know_epochs(connection, old.epochs, wall=change.at_wall)
+                known = old.epochs if old is not None and old.instance == identity.instance else frozenset[str]()
+                know_epochs(connection, known if live is None else known | live.epochs, wall=change.at_wall)
                 epoch = leave_epoch(connection, wall=change.at_wall, why="restore")
                 save_entries_from(connection, change.at)
                 how = "as backed up" if live is None else "continued"
