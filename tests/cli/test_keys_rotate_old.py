@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,45 +32,70 @@ def is_kept(home: ExchangeHome) -> bool:
     return home.served.key in env_file(home).read_text(encoding="utf-8")
 
 
-def test_a_key_bound_to_another_address_is_not_taken_for_deleted(rotated: ExchangeHome) -> None:
-    """It is refused in the same words as a deleted one: nothing is buried, and that is said."""
-    sim_key(rotated, "restrict", key=rotated.served.key[:8], ips=[ELSEWHERE])
+@pytest.fixture
+def stolen(rotated: ExchangeHome) -> ExchangeHome:
+    """The same, and somebody else may have the old key."""
+    ledger = rotated.path / "thunes.db"
+    with sqlite3.connect(ledger) as connection:
+        connection.execute("UPDATE api_keys SET compromised_at = first_seen, compromised_why = 'it was pushed'")
+    connection.close()
+    return rotated
+
+
+def test_a_key_that_was_good_from_here_is_deleted_by_the_option(rotated: ExchangeHome) -> None:
+    """The option is the operator's word; the exchange's answers then and now are kept with it."""
+    sim_key(rotated, "revoke", key=rotated.served.key[:8])
 
     answer = rotated.ask(*OLD_DELETED, "--json")
+    again = rotated.ask(*OLD_DELETED, "--json")
+
+    assert (answer.code, answer.data["old_dead"], answer.document["changed"]) == (0, True, True)
+    assert not is_kept(rotated)
+    record = records(rotated)[-1]
+    assert (record["event"], record["word"]) == ("KEY_OLD_DEAD", "--confirm-old-deleted")
+    assert (record["business_code"], record["http_status"]) == (-2015, 401)
+    assert (record["old_accepted"], record["old_bound"], record["uid"]) == (True, True, os.getuid())
+    assert (again.code, again.document["changed"], again.data["old_dead"]) == (0, False, True)
+    assert told(rotated).count("KEY_OLD_DEAD") == 1
+
+
+def test_a_key_that_was_never_good_from_here_is_not_taken_for_deleted(home: ExchangeHome) -> None:
+    """Bound to another address it is refused in the same words as a deleted one: nothing is buried."""
+    key, secret = new_key(home)
+    sim_key(home, "restrict", key=home.served.key[:8], ips=[ELSEWHERE])
+    assert rotate(home, key, secret).code == 0
+
+    answer = home.ask(*OLD_DELETED, "--json")
 
     assert (answer.code, answer.codes) == (7, ["old_key_refused"])
     said = answer.document["problems"][0]
     assert "from this address" in said["message"]
     assert "(-2015)" in said["message"]
     assert "does not prove that it is deleted" in said["message"]
-    assert "accepted from here, bound to addresses" in said["message"]
     assert '--confirm "deleted sim"' in said["hint"]
-    assert is_kept(rotated)
-    assert "KEY_OLD_DEAD" not in told(rotated)
-    assert rotated.ask("keys", "status", "--json").data["old_key"] is not None
+    assert is_kept(home)
+    assert "KEY_OLD_DEAD" not in told(home)
+    assert home.ask("keys", "status", "--json").data["old_key"] is not None
 
 
-def test_a_deleted_key_takes_the_operators_word(rotated: ExchangeHome) -> None:
-    """Both are kept: what the exchange said, and who said that it is gone; saying it again changes nothing."""
-    sim_key(rotated, "revoke", key=rotated.served.key[:8])
+def test_a_stolen_key_takes_the_operators_word_in_full(stolen: ExchangeHome) -> None:
+    """Both are kept: what the exchange said, and who said that it is gone."""
+    sim_key(stolen, "revoke", key=stolen.served.key[:8])
 
-    assert rotated.ask(*OLD_DELETED, "--confirm", "rotate sim").code == 7
-    assert is_kept(rotated)
-    answer = rotated.ask(*OLD_DELETED, *WORD, "--json")
-    again = rotated.ask(*OLD_DELETED, "--json")
+    asked = stolen.ask(*OLD_DELETED, "--json")
+    assert (asked.code, asked.codes) == (7, ["old_key_refused"])
+    assert "Somebody else may have it" in asked.document["problems"][0]["message"]
+    assert stolen.ask(*OLD_DELETED, "--confirm", "rotate sim").code == 7
+    assert is_kept(stolen)
+    answer = stolen.ask(*OLD_DELETED, *WORD, "--json")
 
     assert answer.code == 0
     assert answer.data["evidence"]["business_code"] == -2015
-    assert not is_kept(rotated)
-    record = records(rotated)[-1]
-    assert record["event"] == "KEY_OLD_DEAD"
-    assert (record["business_code"], record["http_status"], record["word"]) == (-2015, 401, "deleted sim")
-    assert (record["old_accepted"], record["old_bound"], record["uid"]) == (True, True, os.getuid())
-    key = rotated.ask("keys", "history", "--json").data["keys"][0]
+    assert not is_kept(stolen)
+    assert records(stolen)[-1]["word"] == "deleted sim"
+    key = stolen.ask("keys", "history", "--json").data["keys"][0]
     assert key["dead_by"] == answer.data["evidence"]["actor"]
     assert "(-2015)" in key["dead_answer"]
-    assert (again.code, again.document["changed"], again.data["old_dead"]) == (0, False, True)
-    assert told(rotated).count("KEY_OLD_DEAD") == 1
 
 
 def test_a_dry_run_buries_nothing(rotated: ExchangeHome) -> None:
@@ -102,19 +128,19 @@ def test_an_answer_that_says_nothing_buries_nothing(rotated: ExchangeHome) -> No
     assert is_kept(rotated)
 
 
-def test_on_a_terminal_the_word_is_asked_for(rotated: ExchangeHome) -> None:
+def test_on_a_terminal_the_word_is_asked_for(stolen: ExchangeHome) -> None:
     """What it does not prove stands above the question; another word is no word (6), the right one is (0)."""
-    sim_key(rotated, "revoke", key=rotated.served.key[:8])
+    sim_key(stolen, "revoke", key=stolen.served.key[:8])
 
-    code, shown = on_terminal(rotated, *OLD_DELETED, typed="yes\n")
+    code, shown = on_terminal(stolen, *OLD_DELETED, typed="yes\n")
 
     assert code == 6, shown
     assert "does not prove that it is deleted" in shown
     assert "is it gone there?" in shown
-    assert is_kept(rotated)
-    code, shown = on_terminal(rotated, *OLD_DELETED, typed="deleted sim\n")
+    assert is_kept(stolen)
+    code, shown = on_terminal(stolen, *OLD_DELETED, typed="deleted sim\n")
     assert code == 0, shown
-    assert not is_kept(rotated)
+    assert not is_kept(stolen)
 
 
 def on_terminal(home: ExchangeHome, *words: str, typed: str) -> tuple[int, str]:

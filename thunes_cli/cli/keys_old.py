@@ -1,4 +1,8 @@
-"""``thunes keys rotate --confirm-old-deleted``: the operator saw the old key gone, and the exchange refuses it."""
+"""``thunes keys rotate --confirm-old-deleted``: the operator saw the old key gone, and the exchange refuses it.
+
+The option is the operator's word. It is enough for a key that this very address could use when it was replaced and
+cannot any more; where a refusal says less than that, or the key may be in other hands, the word is asked for in full.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,8 @@ if TYPE_CHECKING:
     from thunes_cli.ops.old_key import OldKey
     from thunes_cli.ops.rotating import Place
 
-COMMAND = "keys rotate --confirm-old-deleted"
+_OPTION = "--confirm-old-deleted"
+COMMAND = f"keys rotate {_OPTION}"
 
 
 class OldKeyRefused(NeedsConfirmation):
@@ -54,6 +59,8 @@ def confirm_old_deleted(call: Call, asked: Asked, *, phrase: str | None, dry_run
     actor = read_actor(call)
     changed = bury(asked.journal, place, old, refusal=refusal, word=word, actor=actor.name, about_actor=actor.facts)
     said = "it could not be asked for any more" if refusal is None else "the exchange refuses it from this address"
+    if old.facts.accepted:
+        said += ", from which it was good when it was replaced"
     evidence = {
         "business_code": None if refusal is None else refusal.code,
         "http_status": None if refusal is None else refusal.http_status,
@@ -113,6 +120,8 @@ def _nothing_left(call: Call, asked: Asked) -> Result:
 
 def _word_of_operator(call: Call, asked: Asked, old: OldKey, refusal: Refusal | None, phrase: str | None) -> str:
     """What the operator said: that the key is gone from the exchange's own page."""
+    if phrase is None and refusal is not None and _was_good_from_here(old):
+        return _OPTION
     word = f"deleted {asked.settings.environment}"
     answer = _answer(old, refusal)
     if phrase is None and not call.streams.can_prompt:
@@ -126,6 +135,11 @@ def _word_of_operator(call: Call, asked: Asked, old: OldKey, refusal: Refusal | 
     )
     call.confirm_phrase(question, phrase=word, given=phrase)
     return word
+
+
+def _was_good_from_here(old: OldKey) -> bool:
+    """Whether a refusal means that somebody changed the key since it was replaced, and nothing hangs on who."""
+    return old.facts.accepted is True and (old.row is None or old.row.compromised_at is None)
 
 
 def _answer(old: OldKey, refusal: Refusal | None) -> tuple[str, ...]:

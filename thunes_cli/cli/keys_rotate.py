@@ -82,8 +82,8 @@ def keys_rotate(
     on the exchange before anything changes, written to where the old one lives, read back and proven again; whatever
     fails, the old key is put back. A running daemon takes it between two steps; if it refuses it, the old one is put
     back too. Afterwards delete the old key at the exchange, then `thunes keys rotate --confirm-old-deleted`: a key that
-    the exchange still knows is told. That it refuses one from here proves nothing, for it refuses a key that is bound
-    to another address alike: you are asked whether you saw it gone.
+    the exchange still knows is told. It refuses a key that is bound to another address as it refuses a deleted one: of
+    a key that was not good from here before, or may be in other hands, you are asked whether you saw it gone.
     """
     from thunes_cli.cli.asking import asking
     from thunes_cli.cli.keys_old import confirm_old_deleted
