@@ -209,16 +209,24 @@ def _hold_in_a_storm(home: Home, storm: Storm) -> float:
         wait_for(lambda: home.rows("SELECT 1 FROM breaker WHERE state = 'closed'"), "closed breaker")
 
 
-def test_the_sale_that_waited_goes_out_after(trading: Storm, tmp_path: Path) -> None:
-    """A daemon that holds something when the storm begins: silence but for probes, and then it sells."""
+@pytest.fixture
+def trader(trading: Storm, tmp_path: Path) -> Iterator[Home]:
+    """A home that buys soon on it; whatever becomes of the test, its daemon ends with it."""
     settings = {"SMA_FAST": "2", "SMA_SLOW": "3", "SYMBOLS": "BTCUSDT", "COOL_DOWN_MINUTES": "0"}
-    home = make_home(
+    made = make_home(
         tmp_path / "home",
         trading.market.address,
         BINANCE_REST_URL=trading.proxy.url,
         BREAKER_RESET_SECONDS=str(RESET_S),
         **settings,
     )
+    yield made
+    made.close()
+
+
+def test_the_sale_that_waited_goes_out_after(trading: Storm, trader: Home) -> None:
+    """A daemon that holds something when the storm begins: silence but for probes, and then it sells."""
+    home = trader
     process = home.start_daemon()
     began = _hold_in_a_storm(home, trading)
     held = want_exit(home)
@@ -239,4 +247,3 @@ def test_the_sale_that_waited_goes_out_after(trading: Storm, tmp_path: Path) -> 
     assert (first.method, first.path) == PROBE
     assert ("POST", "/api/v3/order") in {(seen.method, seen.path) for seen in others}
     assert home.end(process) == 0
-    home.close()
