@@ -8,6 +8,7 @@ run, what follows them is their output; a backup's id in them stands for the hom
 
 from __future__ import annotations
 
+import difflib
 import io
 import os
 import re
@@ -135,4 +136,5 @@ def demand_as_shown(path: Path, settings: Mapping[str, Setting], directory: Path
     fresh = shown(page, settings, directory)
     if os.environ.get("THUNES_UPDATE_DOCS") and settled(fresh) != settled(page):
         path.write_text(fresh, encoding="utf-8")
-    assert settled(fresh) == settled(page)
+    lines = [settled(text).splitlines() for text in (page, fresh)]
+    assert not "\n".join(difflib.unified_diff(*lines, "as the page shows it", "as it is", n=1, lineterm=""))

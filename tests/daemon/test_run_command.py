@@ -74,7 +74,7 @@ def test_a_second_daemon_is_told_about_the_first(home):
 
     assert (second.returncode, once.returncode) == (11, 11)
     assert f"pid {process.pid} (thunes run)" in second.stderr
-    assert "thunes stop" in second.stderr
+    assert f"thunes --home '{home.path}' stop" in second.stderr
 
 
 def test_kill_9_loses_nothing_and_the_next_start_goes_on(home):
