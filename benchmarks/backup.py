@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.audit import write_trail
@@ -23,6 +24,7 @@ from thunes_cli.model import Environment
 from thunes_cli.ops.backups.catalog import list_backups
 from thunes_cli.ops.backups.create import Wanted, create_backup
 from thunes_cli.ops.backups.restore import restore_to
+from thunes_cli.ops.backups.sealing import read_recipients
 from thunes_cli.ops.backups.verify import silently, unpacked
 from thunes_cli.ops.homes import make_home
 
@@ -31,7 +33,7 @@ _MIB = 1024 * 1024
 _ROUNDS = 2
 _MAKE = (
     "import sys; from pathlib import Path; from benchmarks.backup import make_only; "
-    "make_only(Path(sys.argv[1]), Path(sys.argv[2]))"
+    "make_only(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])"
 )
 
 
@@ -52,7 +54,19 @@ def figures(place: Path, environ: Mapping[str, str]) -> Iterator[str | tuple[str
     yield "backup: snapshot, check, archive, signature, fsync", f"{size / _MIB / min(ours):,.0f} MiB/s"
     yield "  as a part of tar | zstd", f"{min(plain) / min(ours):.2f}"
     yield "  memory at most", f"{max(peaks):.0f} MiB"
+    for recipient in _recipient():
+        seconds, _ = _measured([sys.executable, "-c", _MAKE, str(home), str(place / "sealed"), recipient], environ)
+        yield "  encrypted with age", f"{size / _MIB / seconds:,.0f} MiB/s"
     yield from _proven(place, home, size)
+
+
+def _recipient() -> list[str]:
+    """An age public key, where the package that encrypts is installed."""
+    if find_spec("pyrage") is None:
+        return []
+    from pyrage import x25519  # noqa: PLC0415 - an extra
+
+    return [str(x25519.Identity.generate().to_public())]
 
 
 def _proven(place: Path, home: Path, size: int) -> Iterator[tuple[str, str]]:
@@ -69,11 +83,11 @@ def _proven(place: Path, home: Path, size: int) -> Iterator[tuple[str, str]]:
     shutil.rmtree(home)
 
 
-def make_only(home: Path, directory: Path) -> None:
+def make_only(home: Path, directory: Path, recipients: Sequence[str] = ()) -> None:
     """One backup of a home, without looking at it afterwards."""
     journal = Journal(Ledger(home / LEDGER), home / TRAIL, Clock())
     key = ensure_audit_key(home, instance="bench2")
-    create_backup(journal, Wanted(directory, [], "", {}), key, silently)
+    create_backup(journal, Wanted(directory, read_recipients(recipients), "", {}), key, silently)
     journal.close()
 
 
