@@ -15,7 +15,7 @@ from thunes_cli.clock import Clock, to_ms, utc_now
 from thunes_cli.config.credentials import Credentials
 from thunes_cli.config.endpoints import Endpoints
 from thunes_cli.config.secrets import Secret
-from thunes_cli.exchange.clock_sync import exchange_rate_of_clock, skew_of, take_reading
+from thunes_cli.exchange.clock_sync import exchange_rate_of_clock, take_reading
 from thunes_cli.exchange.failures import AuthFailed, Rejected, TimestampRejected
 from thunes_cli.exchange.filters import MarketFacts, shape_market_sell
 from thunes_cli.exchange.guarded_binance import GuardedBinance, open_binance
@@ -111,7 +111,7 @@ def test_candles_and_clock(endpoint: Endpoint, home: Journal) -> None:
     assert len(candles) == 1000
     assert candles[-1].open_time <= home.clock.now() < candles[-1].close_time + timedelta(minutes=1)
     reading = take_reading(exchange.server_time, home.clock)
-    assert abs(skew_of(home.clock.anchor, reading)) < timedelta(seconds=1)
+    assert abs(home.clock.anchor.market_at(reading.wall) - reading.server) < timedelta(seconds=1)
 
 
 def test_refusals_have_their_kind(endpoint: Endpoint, home: Journal) -> None:

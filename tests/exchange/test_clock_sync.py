@@ -20,7 +20,6 @@ from thunes_cli.exchange.clock_sync import (
     best_reading,
     exchange_rate_of_clock,
     read_anchor,
-    skew_of,
     speed_told,
     take_reading,
 )
@@ -84,7 +83,7 @@ def test_skew_is_ours_minus_theirs() -> None:
 
     reading = best_reading([take_reading(network.server_time, network.clock) for _ in range(3)])
 
-    assert skew_of(network.clock.anchor, reading) == timedelta(seconds=2)
+    assert network.clock.anchor.market_at(reading.wall) - reading.server == timedelta(seconds=2)
     assert network.clock.anchor == before
 
 
@@ -95,7 +94,7 @@ def test_a_reading_at_speed_counts_market_time() -> None:
 
     assert anchor.market_at(START + timedelta(seconds=1.25)) == START + timedelta(days=1, minutes=10)
     late = Reading(asked=START + timedelta(seconds=10), round_trip_s=0.5, server=START + timedelta(days=1))
-    assert skew_of(anchor, late) == timedelta(minutes=100)
+    assert anchor.market_at(late.wall) - late.server == timedelta(minutes=100)
 
 
 def test_reading_the_clock_of_a_real_server(exchange: BinanceExchange, server: LoopbackExchange, clock: Clock) -> None:

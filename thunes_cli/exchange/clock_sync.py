@@ -42,11 +42,6 @@ def anchor_of(reading: Reading, *, speed: Decimal) -> Anchor:
     return Anchor(wall=reading.wall, market=reading.server, speed=speed)
 
 
-def skew_of(anchor: Anchor, reading: Reading) -> timedelta:
-    """By how much market time as we reckon it is ahead of the exchange's (market time; negative: behind)."""
-    return anchor.market_at(reading.wall) - reading.server
-
-
 def take_reading(server_time: Callable[[], datetime], clock: Clock) -> Reading:
     """Ask once. The span is measured monotonically, so that a step of the wall clock cannot distort it.
 
