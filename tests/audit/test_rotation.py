@@ -49,6 +49,18 @@ def test_rotation_chains_the_segments(tmp_path: Path) -> None:
     home.close()
 
 
+def test_a_line_of_thousands_of_brackets_is_a_changed_trail(tmp_path: Path) -> None:
+    """What no reader of JSON gets through is no record of ours: the rotation says so and closes nothing."""
+    home = fresh(tmp_path)
+    home.trail.write_bytes(b"[" * 5000 + b"\n")
+
+    with pytest.raises(AuditTampered):
+        rotate(home.journal, why="operator")
+
+    assert not home.closed.exists()
+    home.close()
+
+
 def test_nothing_to_rotate(tmp_path: Path) -> None:
     """A segment that only speaks of itself stays open; doing it twice changes nothing."""
     home = TrailHome(tmp_path / "home")

@@ -45,6 +45,21 @@ def test_a_signal(story: BotHome) -> None:
     assert events(data) == ["TRADE_APPROVED", "ORDER_INTENT", "FILL_BOOKED", "ORDER_FINISHED", "POSITION_OPENED"]
 
 
+def test_a_line_that_no_reader_gets_through_is_counted(story: BotHome) -> None:
+    """Thousands of brackets around what is asked for: passed over like any line that is no record."""
+    trail = story.path / "audit_trail.jsonl"
+    lines = trail.read_bytes().splitlines(keepends=True)
+    number = next(at for at, line in enumerate(lines) if b"ETHUSDT" in line)
+    lines[number] = b"[" * 5000 + str(signal().id).encode() + b"\n"
+    trail.write_bytes(b"".join(lines))
+
+    answer = story.ask("explain", str(signal().id), "--json")
+
+    assert answer.code == 5
+    assert events(answer.data)[0] == "TRADE_APPROVED"
+    assert answer.document["problems"][0]["message"].startswith("1 line about this")
+
+
 def test_a_refused_signal(bot: BotHome) -> None:
     """Why nothing was bought, with the numbers that decided."""
     bot.refuse(signal(), Rejection.COOL_DOWN, minutes_left="12")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 
+import pytest
+
 from thunes_cli.daemon.worker import Worker
 
 
@@ -80,13 +82,14 @@ def test_closing_lets_the_step_in_flight_end_and_drops_the_rest():
     assert not dropped.is_set()
 
 
-def test_a_step_that_raises_is_logged_and_the_next_one_runs(caplog):
-    """The thread outlives whatever a job does."""
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit])
+def test_a_step_that_raises_is_logged_and_the_next_one_runs(caplog, error):
+    """The thread outlives whatever a job does, somebody else's ``sys.exit()`` in it included."""
     worker = Worker()
     done = threading.Event()
 
     def broken() -> None:
-        raise ZeroDivisionError
+        raise error
 
     with caplog.at_level(logging.ERROR):
         worker.submit("broken", broken)

@@ -20,7 +20,8 @@ from websockets.sync.server import ServerConnection
 from thunes_cli.exchange import lifeline
 from thunes_cli.exchange.kline_line import KlineLine, Update
 from thunes_cli.exchange.lifeline import Lifeline
-from thunes_cli.exchange.line import Change, Patience
+from thunes_cli.exchange.line import Change, Patience, Session
+from thunes_cli.exchange.socket import Socket, SocketLost
 
 # Nothing here may be lost because the machine was busy for seconds: only what a test is about is waited for shortly.
 QUICK = Patience(
@@ -268,6 +269,7 @@ def test_garbage_is_counted_and_nothing_else(caplog):
         '"text"',
         '{"e":"somethingNew","E":1,"data":{"k":null}}',
         '{"stream":"x","data":null}',
+        '{"stream":"btcusdt@kline_1m"}',
         '{"stream":"btcusdt@kline_1m","data":{"e":"kline"}}',
         combined(kline(price="NaN")),
         combined(kline(price="-1")),
@@ -351,9 +353,69 @@ def test_a_distrusted_connection_is_made_anew():
         ended.set()
 
 
+def test_a_renewal_asked_for_during_another_one_is_not_lost():
+    """While one connection takes the other's place the key changes: the one that takes it knows only the old key."""
+    ended, asked_again = threading.Event(), threading.Event()
+
+    def conversation(connection: ServerConnection, number: int) -> None:
+        if number == 1:
+            asked_again.wait(20)
+        talk(connection, ended)
+
+    with listening(conversation) as (room, server):
+        wait_for(lambda: room.life.state.up_mono)
+        room.life.renew("the connection is about to be too old")
+        wait_for(lambda: len(server.opened_mono) == 2)
+        room.life.renew("another API key")
+        asked_again.set()
+        wait_for(lambda: room.life.state.reconnects == 2)
+        assert room.changes == [Change.UP]
+        ended.set()
+
+
+@pytest.mark.usefixtures("quick_backoff")
+def test_a_mistake_of_ours_leaves_no_connection_behind(monkeypatch: pytest.MonkeyPatch):
+    """What fails between the handshake and the first message closes what it has opened, and is tried again."""
+    ended, left = threading.Event(), threading.Event()
+    real, failures = KlineLine.begin, [ZeroDivisionError()]
+
+    def begin(line: KlineLine, send: Callable[[str], None]) -> Session:
+        if failures:
+            raise failures.pop()
+        return real(line, send)
+
+    def conversation(connection: ServerConnection, number: int) -> None:
+        if number:
+            talk(connection, ended)
+            return
+        try:
+            connection.recv(20)
+        finally:
+            left.set()
+
+    monkeypatch.setattr(KlineLine, "begin", begin)
+    with listening(conversation) as (room, server):
+        wait_for(lambda: Change.UP in room.changes)
+        assert left.wait(10)
+        assert len(server.opened_mono) == 2
+        ended.set()
+
+
+@pytest.mark.parametrize(
+    ("told", "waits_s"),
+    [("2", 2.0), ("9" * 12, 3 * 86400.0), ("9" * 400, 60.0), ("soon", 60.0)],
+    ids=["seconds", "for ever", "beyond all measure", "no number"],
+)
+def test_what_a_handshake_tells_us_to_wait_has_bounds(told: str, waits_s: float):
+    """A broken header keeps nobody away for longer than the exchange's longest ban."""
+    with _Banning(told) as banning, pytest.raises(SocketLost) as lost:
+        Socket.open(banning.url, timeout_s=20)
+    assert lost.value.wait_s == waits_s
+
+
 def test_it_stays_away_as_long_as_it_is_told():
     """429 with Retry-After on the handshake: the next attempt is not earlier."""
-    with _Banning() as banning:
+    with _Banning("2") as banning:
         room = Room(banning, QUICK, ("BTCUSDT",))
         room.life.start()
         wait_for(lambda: len(banning.attempts_mono) >= 2)
@@ -363,13 +425,14 @@ def test_it_stays_away_as_long_as_it_is_told():
 
 
 class _Banning(StreamServer):
-    def __init__(self) -> None:
+    def __init__(self, told: str) -> None:
         super().__init__(lambda *_: None)
+        self._told = told
 
     def _admit(self, connection: ServerConnection, _request: object) -> object:
         self.attempts_mono.append(time.monotonic())
         answer = connection.respond(429, "slow down\n")
-        answer.headers["Retry-After"] = "2"
+        answer.headers["Retry-After"] = self._told
         return answer
 
 

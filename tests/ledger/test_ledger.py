@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import multiprocessing
 import sqlite3
+import threading
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -64,6 +66,29 @@ def test_damaged_file_is_refused_untouched(tmp_path: Path, opening: object, cont
         opening(path)  # type: ignore[operator]
 
     assert path.read_bytes() == content
+
+
+def test_a_thread_that_ends_leaves_no_open_file(bare_home: Path) -> None:
+    """Each thread has a connection of its own; who forgets to close it does not keep it open for ever."""
+    ledger = Ledger(bare_home / "thunes.db")
+
+    def look() -> None:
+        with ledger.read() as connection:
+            identity.read_identity(connection)
+
+    def open_after(threads: int) -> int:
+        for _ in range(threads):
+            thread = threading.Thread(target=look)
+            thread.start()
+            thread.join()
+            gc.collect()
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    look()
+    first = open_after(3)  # SQLite keeps a descriptor or two for the next one who opens
+
+    assert open_after(10) == first
+    ledger.close()
 
 
 @pytest.mark.parametrize("opening", [open_for_reading, open_for_writing])
@@ -182,6 +207,13 @@ def test_client_order_ids_are_never_reused(bare_home: Path) -> None:
     parts = [identity.parse_client_order_id(text) for text in drawn]
     assert sorted(part.number for part in parts if part) == list(range(1, 81))
     assert all(len(text) <= 36 and text.replace("-", "").isalnum() for text in drawn)
+
+
+@pytest.mark.parametrize("number", ["9" * 20, "\N{ARABIC-INDIC DIGIT THREE}"], ids=["too great", "other digits"])
+def test_a_number_that_we_cannot_have_drawn_is_nobodys_of_ours(number: str) -> None:
+    """Numbers are counted up from one in the ledger: what it cannot hold was made by somebody else."""
+    assert identity.parse_client_order_id(f"thabcdefabc-B-{number}") is None
+    assert identity.parse_client_order_id("thabcdefabc-B-123456789012") is not None
 
 
 def test_foreign_client_ids_are_not_parsed() -> None:

@@ -86,6 +86,8 @@ BROKEN = {
     "fails to import": ("import absent_dependency", "broken:Thing", "absent_dependency"),
     "not callable": ("Thing = 5", "broken:Thing", "is not a class or function"),
     "fails to start": ("def Thing(symbol, params): raise KeyError('x')", "broken:Thing", "KeyError"),
+    "ends the process when imported": ("import sys; sys.exit('no licence')", "broken:Thing", "no licence"),
+    "ends the process when made": ("def Thing(symbol, params): raise SystemExit(3)", "broken:Thing", "SystemExit"),
     "wrong arguments": ("class Thing: ...", "broken:Thing", "TypeError"),
     "no update": ("class Thing:\n history_needed = 1\n def __init__(self, *a): ...", "broken:Thing", "update"),
     "no history": (
@@ -123,6 +125,7 @@ WHIMSICAL = """
     "answer",
     [
         pytest.param(lambda: 1 / 0, id="raises"),
+        pytest.param(lambda: sys.exit(1), id="ends the process"),
         pytest.param(lambda: "BUY", id="no advice"),
         pytest.param(lambda: module.Advice("HOLD"), id="no side"),  # type: ignore[arg-type]  # that is the point
     ],

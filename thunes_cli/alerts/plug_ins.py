@@ -40,7 +40,7 @@ def load_notifier(
         usable = callable(notifier.send)
     except ConfigError as error:
         raise NotifierBroken(name, redact(error.message)) from None
-    except Exception as error:  # noqa: BLE001 - whatever it is, the daemon runs without it
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the daemon runs without it
         raise NotifierBroken(name, redact(repr(error))) from None
     if not usable:
         raise NotifierBroken(name, "it needs a method send(message)")
@@ -75,7 +75,7 @@ def _load(point: EntryPoint) -> NotifierFactory:
     origin = "an unknown package" if point.dist is None else f"{point.dist.name} {point.dist.version}"
     try:
         factory = point.load()
-    except Exception as error:  # noqa: BLE001 - third parties' code runs here
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - third parties' code runs here
         raise NotifierBroken(point.name, f"{point.value} of {origin}: {error!r}") from None
     if not callable(factory):
         raise NotifierBroken(point.name, f"{point.value} of {origin} is not a class or function")

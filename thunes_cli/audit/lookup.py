@@ -5,18 +5,15 @@ This is no validation; a line that cannot be read is counted and passed over.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+from thunes_cli.audit.reading import Record, parsed
 from thunes_cli.audit.segments import trail_files
 from thunes_cli.ledger.outbox import Head, Pending
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +46,12 @@ def find_records(
     for file, limit in trail_files(path, segment=head.segment, length=head.durable_length):
         lines, missing = _lines_of(file, limit=limit, sieve=sieve)
         for line in lines:
-            record = _parsed(line)
+            record = parsed(line)
             unreadable += record is None
             if record is not None and fits(record):
                 found.records.append(record)
     for item in waiting:
-        record = _parsed(item.line)
+        record = parsed(item.line)
         if record is not None and fits(record):
             found.records.append(record)
     return replace(found, unreadable_lines=unreadable, missing_bytes=missing)
@@ -72,11 +69,3 @@ def _lines_of(path: Path, *, limit: int | None, sieve: list[bytes]) -> tuple[lis
             if any(needle in line for needle in sieve):
                 lines.append(line)
     return lines, 0 if limit is None else max(0, left)
-
-
-def _parsed(line: bytes) -> Record | None:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) else None

@@ -8,7 +8,6 @@ nothing; after it, whoever drains next renames the file and goes on.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +16,11 @@ from pathlib import Path
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change, Journal
 from thunes_cli.audit.lock import trail_lock
+from thunes_cli.audit.reading import parsed, time_of
 from thunes_cli.audit.record import Fact
 from thunes_cli.audit.segments import closed_path
 from thunes_cli.audit.trail import advance, write_all
-from thunes_cli.clock import from_text, utc_midnight
+from thunes_cli.clock import utc_midnight
 from thunes_cli.errors import Unavailable
 from thunes_cli.ledger.outbox import Head, outbox_size, pending, read_head, save_problem, save_tampered
 from thunes_cli.ledger.segments import Segment, close_segment
@@ -181,8 +181,5 @@ def _look(path: Path, head: Head) -> tuple[datetime | None, bool]:
 
 
 def _event_and_time(line: bytes) -> tuple[str | None, datetime | None]:
-    try:
-        record = json.loads(line)
-        return str(record["event"]), from_text(record["timestamp"])
-    except (ValueError, LookupError, TypeError):
-        return None, None
+    record = parsed(line) or {}
+    return record.get("event"), time_of(record)

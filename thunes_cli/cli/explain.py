@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from thunes_cli.audit.lookup import Found, Record, find_records
+from thunes_cli.audit.lookup import Found, find_records
+from thunes_cli.audit.reading import Record
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.figures import count

@@ -63,7 +63,7 @@ class AwsSecret:
             raise ValueError("there is no such secret") from None
         try:
             document = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
             raise ValueError('must be a JSON object such as {"api_key": "...", "api_secret": "..."}')  # noqa: TRY004 - its text is wrong, not a type of ours

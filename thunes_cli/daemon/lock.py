@@ -167,5 +167,5 @@ def _read(descriptor: int) -> Holder | None:
         content = json.loads(os.pread(descriptor, 4096, 0))
         process = ProcessIdentity(int(content["pid"]), str(content["boot_id"]), int(content["started"]))
         return Holder(process, str(content["command"]), str(content["since"]))
-    except (ValueError, KeyError, TypeError):  # empty, or half-written at this instant
+    except (ValueError, LookupError, TypeError, RecursionError):  # empty, or half-written at this instant
         return None

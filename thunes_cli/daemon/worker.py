@@ -84,7 +84,7 @@ class Worker:
                 step()
             except ThunesError as error:  # what keeps a step from even being recorded
                 _log.error("job not done: job=%s error=%s", self._running, error)
-            except Exception:  # noqa: BLE001 - a step reports its own failures; this is the net below
+            except (Exception, SystemExit):  # noqa: BLE001 - a step reports its own failures; this is the net below
                 _log.exception("job_crashed job=%s after_s=%.3f", self._running, time.monotonic() - started)
             finally:
                 with self._condition:

@@ -94,6 +94,6 @@ def speed_told(body: bytes) -> Decimal | None:
         if document.get("step") is True:
             return Decimal(0)
         speed = Decimal(str(document["speed"]))
-    except (ValueError, ArithmeticError, LookupError, AttributeError, TypeError):
+    except (ValueError, ArithmeticError, LookupError, AttributeError, TypeError, RecursionError):
         return None
     return speed if speed.is_finite() and speed >= 0 else None

@@ -147,7 +147,7 @@ class _Conversation:
             if isinstance(event, dict) and "e" in event:
                 return self._line.hear(event)
             self._answer(told)
-        except (ValueError, TypeError, RecursionError) as error:  # MalformedReply is a ValueError
+        except (ValueError, TypeError, LookupError, RecursionError) as error:  # MalformedReply is a ValueError
             self._line.wonder(str(error))
         return Heard.NOTHING
 

@@ -8,6 +8,7 @@ key) is replaced first and left afterwards, so that nothing is missed in between
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -120,6 +121,7 @@ class Lifeline:
         if self._row and not self._fallen_back:
             most = self._patience.max_reconnects
             _log.info("%s: Attempting reconnection (attempt %d/%d)", self._line.name, self._row, most)
+        self._renewal = None  # what is made from now on needs no replacing
         self._current = self._open()
         self._doubt = None
         looked_mono = 0.0
@@ -137,7 +139,7 @@ class Lifeline:
         socket = self._open_socket(self._line.url(), timeout_s=self._patience.connect_s)
         try:
             session = self._line.begin(socket.send)
-        except SocketLost:
+        except BaseException:
             socket.close()
             raise
         now = time.monotonic()
@@ -187,23 +189,29 @@ class Lifeline:
 
     def _replace(self, old: _Connection, why: str) -> None:
         """Make the next connection while the old one still speaks, then leave the old one."""
+        self._renewal = None  # who asks while this one is made means the one after it: the key may be another by then
         self._renew_not_before = time.monotonic() + self._patience.settle_s
-        fresh: _Connection | None = None
-        try:
-            fresh = self._open()
-            lives = self._hear_both(old, fresh)
-        except SocketLost as lost:
-            _log.warning("%s: not replaced yet: why=%s", self._line.name, lost)
-            lives = False
-        if fresh is None or not lives:
-            if fresh is not None:
-                fresh.socket.close()
+        fresh = self._successor(old)
+        if fresh is None:
+            self._renewal = self._renewal or why
             return
-        self._renewal = None
         self._current = fresh
         self._connections += 1
         _log.info("%s: connection replaced: why=%s", self._line.name, why)
         old.socket.close()
+
+    def _successor(self, old: _Connection) -> _Connection | None:
+        """Another connection, once it has brought news; None when it does not. The old one is heard meanwhile."""
+        with contextlib.ExitStack() as unless_good:
+            try:
+                fresh = self._open()
+                unless_good.callback(fresh.socket.close)
+                if self._hear_both(old, fresh):
+                    unless_good.pop_all()
+                    return fresh
+            except SocketLost as lost:
+                _log.warning("%s: not replaced yet: why=%s", self._line.name, lost)
+        return None
 
     def _hear_both(self, old: _Connection, fresh: _Connection) -> bool:
         """Listen to both until the fresh one has brought news; what the old one brought is not lost."""

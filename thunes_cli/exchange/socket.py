@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from thunes_cli import __version__
+from thunes_cli.exchange.classify import FIRST_WAIT_S, retry_after
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -23,7 +24,6 @@ _CLOSE_S = 1.0  # on a half-open connection nobody answers a close frame
 _QUEUE = 4096  # messages the library holds for us; we take each at once
 _ORDERLY = frozenset({1000, 1001, 1012, 1013})  # the peer goes away, or asks to come back
 _TOO_MANY = frozenset({418, 429})
-_BAN_S = 60.0
 
 
 class SocketLost(Exception):
@@ -87,7 +87,7 @@ class Socket:
             )
         except InvalidStatus as error:
             status = error.response.status_code
-            wait_s = _retry_after(error.response.headers.get("Retry-After")) if status in _TOO_MANY else 0.0
+            wait_s = (retry_after(error.response.headers) or FIRST_WAIT_S) if status in _TOO_MANY else 0.0
             raise SocketLost(f"{parts.netloc}: HTTP {status} instead of a connection", wait_s=wait_s) from None
         except TimeoutError:
             raise SocketLost(f"{parts.netloc}: no connection within {timeout_s:g} s") from None
@@ -166,7 +166,3 @@ def _words(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error) or type(error).__name__
-
-
-def _retry_after(told: str | None) -> float:
-    return float(told) if told is not None and told.isascii() and told.isdigit() else _BAN_S

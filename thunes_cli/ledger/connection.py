@@ -35,6 +35,14 @@ def _schema_version(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
+def _require_current(connection: sqlite3.Connection, path: Path) -> None:
+    version = _schema_version(connection, path)
+    if version < SCHEMA_VERSION:
+        raise Unavailable(
+            f"the ledger {path} has the older schema {version}", hint="thunes run migrates it; or: thunes init"
+        )
+
+
 def _require_file(path: Path) -> None:
     if not path.parent.is_dir():
         raise HomeMissing(path.parent)
@@ -60,12 +68,11 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         raise Unavailable(f"the ledger {path} cannot be opened: {error}") from error
     connection.row_factory = sqlite3.Row
-    version = _schema_version(connection, path)
-    if version < SCHEMA_VERSION:
+    try:
+        _require_current(connection, path)
+    except BaseException:
         connection.close()
-        raise Unavailable(
-            f"the ledger {path} has the older schema {version}", hint="thunes run migrates it; or: thunes init"
-        )
+        raise
     return connection
 
 
@@ -109,8 +116,6 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
-        self._lock = threading.Lock()
         self._file: os.stat_result | None = None
 
     @property
@@ -126,9 +131,7 @@ class Ledger:
                 raise LedgerGone(self.path)
             connection = open_for_writing(self.path)
             self._local.connection = connection
-            with self._lock:
-                self._file = self._file or self.path.stat()
-                self._opened.append(connection)
+            self._file = self._file or self.path.stat()
         return connection
 
     def is_in_place(self) -> bool:
@@ -188,6 +191,4 @@ class Ledger:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is not None:
             self._local.connection = None
-            with self._lock:
-                self._opened.remove(connection)
             connection.close()

@@ -15,7 +15,9 @@ from thunes_cli.model import ClientOrderId, Environment, Side
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # no 0/o, 1/l: read aloud at three in the morning
 INSTANCE_LENGTH = 6
 EPOCH_LENGTH = 3
-_CLIENT_ID = re.compile(rf"th([{_ALPHABET}]{{{INSTANCE_LENGTH}}})([{_ALPHABET}]{{{EPOCH_LENGTH}}})-([BS])-(\d+)")
+_CLIENT_ID = re.compile(
+    rf"th([{_ALPHABET}]{{{INSTANCE_LENGTH}}})([{_ALPHABET}]{{{EPOCH_LENGTH}}})-([BS])-([0-9]{{1,15}})"
+)
 
 
 def draw(length: int) -> str:

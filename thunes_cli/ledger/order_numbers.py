@@ -31,6 +31,16 @@ def last_attempt(connection: sqlite3.Connection, position_id: int) -> int:
     return int(row[0] or 0)
 
 
+def failed_attempts(connection: sqlite3.Connection, position_id: int) -> int:
+    """How many exit attempts of a position sold nothing since the last one that sold anything."""
+    row = connection.execute(
+        "SELECT count(*) FROM orders WHERE position_id = :id AND attempt > coalesce("
+        "(SELECT max(attempt) FROM orders WHERE position_id = :id AND executed_qty <> '0'), 0)",
+        {"id": position_id},
+    ).fetchone()
+    return int(row[0])
+
+
 def last_refusal(connection: sqlite3.Connection, position_id: int) -> int | None:
     """The exchange's code for refusing the last exit attempt of a position; None when it did not, or there is none."""
     row = connection.execute(

@@ -76,6 +76,14 @@ def known_findings(connection: sqlite3.Connection, *, exchange_epoch: int) -> di
     }
 
 
+def is_known(connection: sqlite3.Connection, key: str, *, exchange_epoch: int) -> bool:
+    """Whether the last run left this finding, or it was accepted."""
+    row = connection.execute(
+        "SELECT 1 FROM reconcile_findings WHERE exchange_epoch = ? AND key = ?", (exchange_epoch, key)
+    ).fetchone()
+    return row is not None
+
+
 def begin_finding(
     connection: sqlite3.Connection, key: str, *, kind: str, severity: str, exchange_epoch: int, at: datetime
 ) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version:
         copy = path.with_name(f"{path.name}.schema-{version}")
-        with sqlite3.connect(copy) as target:
+        with closing(sqlite3.connect(copy)) as target:
             connection.backup(target)
         copy.chmod(0o600)
     _apply(connection)

@@ -116,7 +116,7 @@ class SignalSource:
             if advice is None:
                 return None
             side, facts = Side(advice.side), {str(name): str(value) for name, value in advice.facts.items()}
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # whatever it is, it is somebody else's
             raise StrategyBroken(self.name, f"it failed on the candle of {candle.open_time}: {error!r}") from error
         return Signal(
             symbol=self.symbol,
@@ -135,7 +135,7 @@ class SignalSource:
             usable = callable(strategy.update) and isinstance(needed, int) and needed > 0
         except ConfigError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # whatever it is, it is somebody else's
             raise StrategyBroken(self.name, repr(error)) from error
         if not usable:
             raise StrategyBroken(self.name, "it needs a method update(candle) and a positive history_needed")
@@ -202,7 +202,7 @@ def _find_factory(name: str) -> StrategyFactory:
     point = points.popitem()[1]
     try:
         factory = point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # whatever it is, it is somebody else's
         raise StrategyBroken(name, f"{point.value} of {_origin(point)}: {error!r}") from error
     if not callable(factory):
         raise StrategyBroken(name, f"{point.value} of {_origin(point)} is not a class or function")

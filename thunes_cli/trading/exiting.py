@@ -13,8 +13,9 @@ from thunes_cli.exchange.classify import ORDER_REJECTED
 from thunes_cli.exchange.failures import ExchangeFailure
 from thunes_cli.exchange.filters import MarketFacts, SymbolRules, shape_market_sell
 from thunes_cli.exchange.protocol import Exchange
-from thunes_cli.ledger import controls, order_numbers, orders, positions
-from thunes_cli.ledger.identity import take_client_order_id
+from thunes_cli.ledger import order_numbers, orders, positions
+from thunes_cli.ledger.identity import read_identity, take_client_order_id
+from thunes_cli.ledger.reconcile import is_known
 from thunes_cli.model import ZERO, ExitReason, Order, OrderState, Position, PositionStatus, Side, plain
 from thunes_cli.process import this_process
 from thunes_cli.risk.exits import BLOCKED_AFTER
@@ -68,10 +69,10 @@ class Exits:
             clock = self._journal.clock
             if not _due(connection, position, clock.wall()) or wire_refusal(connection, clock) is not None:
                 return None
-            wiped = _wiped(connection, position)
+            wiped = _was_wiped(connection)
             refused = order_numbers.last_refusal(connection, position.id) == ORDER_REJECTED
-        if wiped is not None:
-            self._hold_back(position, wiped)
+        if wiped:
+            self._hold_back(position, "the exchange was wiped and has our coins no more: thunes reconcile --apply")
             return None
         try:
             held = self._held(position) if refused else position.quantity
@@ -159,38 +160,43 @@ class Exits:
         if order.state is OrderState.REJECTED:
             self._symbols.doubt(order.symbol)  # a halt, or filters that changed
         why = order.error or f"order {order.client_order_id} ended {order.state}"
-        assert order.attempt is not None
         with self._journal.change() as change:
-            delay_exit(change, position.id, failed=order.attempt, why=why)
+            failed = order_numbers.failed_attempts(change.connection, position.id)
+            delay_exit(change, position.id, failed=max(failed, 1), why=why)
 
     def _hold_back(self, position: Position, why: str) -> None:
         """No attempt now: it could not be executed."""
         with self._journal.change() as change:
-            failed = order_numbers.last_attempt(change.connection, position.id) + 1
+            failed = order_numbers.failed_attempts(change.connection, position.id) + 1
             delay_exit(change, position.id, failed=max(failed, BLOCKED_AFTER), why=why)
 
     def _unsellable(self, position: Position, rules: SymbolRules, facts: MarketFacts, *, why: str) -> None:
-        """Too small for any SELL: what a sale left over is dust; a whole position stays and says so."""
+        """Too small for any SELL: what a sale left over is dust; anything else stays, and says so."""
         if position.sold_qty > 0:
             with self._journal.change() as change:
                 fresh = positions.read_position(change.connection, position.id)
-                close_if_sold(change, fresh, rules=rules, price=facts.last_price)
-            return
+                if fresh.status is not PositionStatus.OPEN:
+                    return
+                fresh = close_if_sold(change, fresh, rules=rules, price=facts.last_price)
+            if fresh.status is PositionStatus.CLOSED:
+                return
         self._hold_back(position, why)
 
 
-def _wiped(connection: sqlite3.Connection, position: Position) -> str | None:
-    """Why there is nothing to sell: the exchange was wiped, and the operator has not accepted that yet.
+def _was_wiped(connection: sqlite3.Connection) -> bool:
+    """Whether the exchange was found wiped, and the operator has not accepted that yet.
 
-    What the account holds of the asset then is a new grant, and not ours.
+    What the account holds of an asset then is a new grant, and not ours.
     """
-    freeze = controls.frozen_symbols(connection).get(position.symbol)
-    if freeze is None or not freeze.reason.startswith(Kind.EXCHANGE_RESET):
-        return None
-    return "the exchange was wiped and has our coins no more: thunes reconcile --apply"
+    epoch = read_identity(connection).exchange_epoch
+    return is_known(connection, Kind.EXCHANGE_RESET, exchange_epoch=epoch)
 
 
 def _due(connection: sqlite3.Connection, position: Position, wall: datetime) -> bool:
-    if position.exit_next_try_wall is not None and wall < position.exit_next_try_wall:
+    """Whether it is still held, nothing of the symbol is on its way, and the wait after the last attempt is over."""
+    now = positions.read_position(connection, position.id)
+    if now.status is not PositionStatus.OPEN:
+        return False
+    if now.exit_next_try_wall is not None and wall < now.exit_next_try_wall:
         return False
     return orders.live_order(connection, position.symbol) is None

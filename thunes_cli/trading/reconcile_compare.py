@@ -219,7 +219,7 @@ def _reset(found: Sorted) -> Finding:
     gone = [matched for matched in found.unlisted if matched.order is not None]
     orders = sorted((ref for matched in gone for ref in _refs(matched)), key=lambda ref: ref.at)
     return Finding(
-        key="exchange_reset",
+        key=Kind.EXCHANGE_RESET,
         kind=Kind.EXCHANGE_RESET,
         severity=Severity.CRITICAL,
         message=(

@@ -21,7 +21,7 @@ from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import from_ms, to_text
 from thunes_cli.exchange.failures import ExchangeFailure
 from thunes_cli.exchange.protocol import Exchange
-from thunes_cli.ledger import orders
+from thunes_cli.ledger import order_numbers, orders
 from thunes_cli.ledger.orders import Sending
 from thunes_cli.model import Order, OrderReport, OrderState, plain
 from thunes_cli.process import boot_id, is_alive, this_process
@@ -235,5 +235,6 @@ class Resolver:
                 )
             if moved and negative and order.state is OrderState.UNKNOWN and order.attempt is not None:
                 assert order.position_id is not None
-                delay_exit(change, order.position_id, failed=order.attempt, why=why, proven=True)
+                failed = order_numbers.failed_attempts(change.connection, order.position_id)
+                delay_exit(change, order.position_id, failed=failed, why=why, proven=True)
         return moved

@@ -44,7 +44,7 @@ def _text(line: str) -> tuple[datetime | None, str, str]:
 def _json(line: str) -> tuple[datetime | None, str, str]:
     try:
         document = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, "", ""
     if not isinstance(document, dict):
         return None, "", ""
