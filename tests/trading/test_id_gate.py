@@ -12,7 +12,7 @@ from manual_time import NOON
 
 from thunes_cli.clock import to_ms
 from thunes_cli.model import ClientOrderId, Order, OrderReport, OrderState, Side
-from thunes_cli.trading.booking import is_ours
+from thunes_cli.trading.order_fit import is_ours
 
 SLACK = timedelta(seconds=10)
 MS = timedelta(milliseconds=1)

@@ -153,6 +153,35 @@ def test_an_order_in_doubt_is_unresolved(holding: Room) -> None:
     assert len(finding.trades) == 1
 
 
+def test_trades_told_before_their_order_accuse_nobody(holding: Room) -> None:
+    """The list of orders lags behind that of trades: what fits our order in doubt is not somebody else's."""
+    holding.exchange.script.append("unknown_after")
+    holding.show(SELL_NOW)
+    holding.engine.signal_check()
+    doubtful = holding.orders()[-1]
+    told = holding.exchange.orders
+    holding.exchange.orders = lambda symbol, **bounds: [  # type: ignore[method-assign]
+        report for report in told(symbol, **bounds) if report.client_order_id != doubtful.client_order_id
+    ]
+
+    (finding,) = findings(holding)
+
+    assert (finding.kind, finding.safe) == (Kind.UNRESOLVED_ORDER, False)
+    assert [trade.quantity for trade in finding.trades] == [doubtful.requested_base]
+    assert "the exchange does not list it" in finding.message
+
+
+def test_trades_beyond_an_order_in_doubt_are_somebody_elses(holding: Room) -> None:
+    """Another order's trades of the same side are attributed to nobody twice."""
+    holding.exchange.script.append("unknown_after")
+    holding.show(SELL_NOW)
+    holding.engine.signal_check()
+    stranger(holding, Side.SELL, "1")
+    holding.exchange.orders = lambda _symbol, **_: []  # type: ignore[method-assign]
+
+    assert sorted(kinds(holding)) == ["exchange_more", "external_order", "local_more", "unresolved_order"]
+
+
 def test_a_trade_between_two_answers_is_no_difference(holding: Room) -> None:
     """Somebody trades exactly while we read: balances and trades still fit."""
     answer = holding.exchange.account

@@ -13,6 +13,7 @@ from reconcile_room import findings, forget_fills, frozen, kinds, look, reconcil
 from scripted_exchange import rules_of
 from trading_room import BUY_AGAIN, BUY_NOW, HOUR, SELL_NOW, Room
 
+from thunes_cli.ledger.external import read_external
 from thunes_cli.ledger.identity import read_identity
 from thunes_cli.model import OrderState, PositionStatus, Side
 from thunes_cli.risk.freezing import freeze_symbol
@@ -106,6 +107,28 @@ def test_a_proven_negative_found_after_all_is_booked(room: Room) -> None:
     assert room.orders()[0].state is OrderState.FILLED
     assert "taken for not placed" in alerts(room, "late_order")[0]
     assert order.client_order_id in alerts(room, "late_order")[0]
+
+
+def test_an_order_taken_for_a_strangers_is_taken_back(room: Room) -> None:
+    """Its trades were told long before itself; once it is listed under our id, nobody is accused any more."""
+    room.exchange.script.append("unknown_after")
+    room.show(BUY_NOW)
+    room.engine.signal_check()
+    with room.journal.change() as change:
+        change.connection.execute("UPDATE orders SET state = 'NOT_PLACED'")
+    room.pass_by(timedelta(minutes=1))
+    listed = room.exchange.orders
+    room.exchange.orders = lambda _symbol, **_: []  # type: ignore[method-assign]
+    reconciler(room).routine(by="job")
+    assert "external_order" in kinds(room)
+
+    room.exchange.orders = listed  # type: ignore[method-assign]
+    reconciler(room).routine(by="job")
+
+    assert room.orders()[0].state is OrderState.FILLED
+    assert findings(room) == []
+    with room.journal.read() as connection:
+        assert read_external(connection, exchange_epoch=1) == []
 
 
 def test_doing_it_twice_changes_nothing(holding: Room) -> None:

@@ -118,3 +118,11 @@ def accept_external(
         (to_text(at), exchange_epoch, symbol, order_id),
     )
     return cursor.rowcount == 1
+
+
+def forget_external(connection: sqlite3.Connection, symbol: str, order_id: int, *, exchange_epoch: int) -> None:
+    """An order that was taken for somebody else's has turned out to be ours."""
+    connection.execute(
+        "DELETE FROM external_orders WHERE exchange_epoch = ? AND symbol = ? AND order_id = ?",
+        (exchange_epoch, symbol, order_id),
+    )

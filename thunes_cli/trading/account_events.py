@@ -17,8 +17,9 @@ from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.exchange.replies import MalformedReply
 from thunes_cli.ledger import fills, orders
 from thunes_cli.model import Order, OrderReport, OrderState
-from thunes_cli.trading.booking import Evidence, book, is_ours, state_of
+from thunes_cli.trading.booking import Evidence, book, state_of
 from thunes_cli.trading.fee_values import value_fees
+from thunes_cli.trading.order_fit import is_ours
 from thunes_cli.trading.resolution import RETRY
 from thunes_cli.trading.strangers import Strangers
 from thunes_cli.trading.symbols import SymbolBook

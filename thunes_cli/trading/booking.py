@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change
-from thunes_cli.clock import from_ms
 from thunes_cli.exchange.filters import SymbolRules
 from thunes_cli.ledger import fills, orders, positions
 from thunes_cli.ledger.fills import FeeValue
@@ -62,33 +60,6 @@ class Evidence:
 def state_of(report: OrderReport) -> OrderState:
     """Our state for the exchange's status; a status we do not know is still being worked on."""
     return _STATES.get(report.status, OrderState.ACKED)
-
-
-def is_ours(order: Order, report: OrderReport, *, slack: timedelta) -> bool:
-    """Whether an answer fits what was sent; client ids are unique only among open orders.
-
-    Once the exchange's own number of an order is known, that decides: a cancelled order carries its cancel's client id.
-    ``slack`` is how much earlier than the time we sent with it (market time) the exchange may say it got the order.
-    That time the exchange has checked; when the order was made we may have had the clock wrong.
-    """
-    sent = order.created_at if order.sent_timestamp_ms is None else from_ms(order.sent_timestamp_ms)
-    if (report.symbol, report.side) != (order.symbol, order.side) or not names(order, report):
-        return False
-    if report.time < sent - slack:
-        return False
-    if order.requested_base is not None:
-        return report.orig_qty == order.requested_base
-    if report.orig_quote_qty == order.requested_quote:
-        return True
-    # Not every answer repeats the quote amount; then no more than it can have been spent.
-    return report.orig_quote_qty == 0 and report.executed_quote <= (order.requested_quote or ZERO)
-
-
-def names(order: Order, report: OrderReport) -> bool:
-    """Whether an answer carries an order's name: the exchange's number where it is known, else our client id."""
-    if order.exchange_order_id is not None:
-        return report.order_id == order.exchange_order_id
-    return report.client_order_id == order.client_order_id
 
 
 def book(

@@ -25,8 +25,9 @@ from thunes_cli.ledger import controls, orders
 from thunes_cli.model import MarketOrder, Order, OrderReport, OrderState, Rejection, Side
 from thunes_cli.process import boot_id
 from thunes_cli.risk.wire import wire_refusal
-from thunes_cli.trading.booking import book, is_ours
+from thunes_cli.trading.booking import book
 from thunes_cli.trading.evidence import gather
+from thunes_cli.trading.order_fit import is_ours
 from thunes_cli.trading.symbols import SymbolBook
 from thunes_cli.trading.time_fit import answer_slack
 

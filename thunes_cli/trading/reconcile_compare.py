@@ -29,7 +29,8 @@ _WHO = {
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What came of it. ``assets`` holds every asset compared; ``matched`` what can be booked, ``foreign`` what to keep.
+    """What came of it. ``assets`` holds every asset compared; ``matched`` what can be booked, ``foreign`` what to keep,
+    ``withdrawn`` what was kept as not ours and is.
 
     ``wiped``: the exchange has forgotten us; then it is the only finding.
     """
@@ -39,6 +40,7 @@ class Comparison:
     assets: Mapping[str, Asset]
     matched: tuple[Matched, ...]
     foreign: tuple[ExternalOrder, ...]
+    withdrawn: tuple[ExternalOrder, ...] = ()
     wiped: bool = False
 
     @property
@@ -67,7 +69,15 @@ def compare(market: Market, books: Books, terms: Terms) -> Comparison:
         "orders": sum(len(each.orders) for each in listed),
         "trades": sum(len(each.trades) for each in listed),
     }
-    return Comparison(tuple(findings), checked, assets, tuple(found.ours), tuple(found.foreign), wiped=wiped)
+    return Comparison(
+        findings=tuple(findings),
+        checked=checked,
+        assets=assets,
+        matched=tuple(found.ours),
+        foreign=tuple(found.foreign),
+        withdrawn=tuple(found.withdrawn),
+        wiped=wiped,
+    )
 
 
 def _of_orders(found: Sorted, books: Books) -> Iterator[Finding]:

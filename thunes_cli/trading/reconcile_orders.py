@@ -12,7 +12,7 @@ from thunes_cli.ledger.external import ExternalOrder, Stranger
 from thunes_cli.ledger.identity import ClientIdParts, parse_client_order_id
 from thunes_cli.model import ZERO, Environment, Fill, FillSource, Order, OrderReport, OrderState, Side, Trade
 from thunes_cli.trading.accounting import add_effects, asset_effects, trade_effects
-from thunes_cli.trading.booking import is_ours
+from thunes_cli.trading.order_fit import is_ours, order_in_doubt
 from thunes_cli.trading.reconcile_inputs import Books, Listed, Market, Terms, Window
 
 ARCHIVED_AFTER = timedelta(days=90)  # the exchange forgets orders without a fill
@@ -54,12 +54,13 @@ class Sorted:
     """Everything listed, by whose it is. ``unlisted``: orders of ours that should be listed and are not.
 
     ``effects``: what trades changed that the exchange lists and the ledger has not (or otherwise), by asset.
-    ``cut``: by symbol, the last trade that the balances contain.
+    ``cut``: by symbol, the last trade that the balances contain. ``withdrawn``: written down as not ours, and ours.
     """
 
     ours: list[Matched] = field(default_factory=list)
     unlisted: list[Matched] = field(default_factory=list)
     foreign: list[ExternalOrder] = field(default_factory=list)
+    withdrawn: list[ExternalOrder] = field(default_factory=list)
     effects: dict[str, Decimal] = field(default_factory=dict)
     cut: dict[str, int] = field(default_factory=dict)
 
@@ -115,7 +116,12 @@ class _Sorting:
         for listed in self.market.listed.values():
             self._symbol(listed)
         fresh = {(order.symbol, order.order_id) for order in self.result.foreign}
-        self.result.foreign += [order for key, order in self.recorded.items() if key not in fresh]
+        ours = self.by_number.keys() | {(m.symbol, m.report.order_id) for m in self.result.ours if m.report}
+        for key, order in self.recorded.items():
+            if key in ours:
+                self.result.withdrawn.append(order)
+            elif key not in fresh:
+                self.result.foreign.append(order)
         return self.result
 
     def _symbol(self, listed: Listed) -> None:
@@ -128,11 +134,12 @@ class _Sorting:
         self._note_cut(listed)
         for number in sorted(reports.keys() | trades.keys()):
             report, owner = reports.get(number), whose.get(number)
+            order = self._order_of(symbol, number, report, owner)
             if report is None:
-                order = self.by_number.get((symbol, number))
+                order = order or self._in_doubt(trades[number], listed)
                 owner = Whose.OURS if order is not None else self._unknown_owner(trades[number])
             if owner in {Whose.OURS, Whose.LOST}:
-                self._ours(report, self._order_of(symbol, number, report, owner), trades.get(number, []), listed.window)
+                self._ours(report, order, trades.get(number, []), listed.window)
             elif owner is not Whose.BEFORE_US:
                 self._foreign(listed.window, number, report, owner, trades.get(number, []))
         self._look_for_unlisted(listed, {number for number, owner in whose.items() if owner is Whose.OURS})
@@ -160,7 +167,15 @@ class _Sorting:
     def _order_of(self, symbol: str, number: int, report: OrderReport | None, owner: Whose | None) -> Order | None:
         if owner is Whose.LOST:
             return None
-        return self.by_number.get((symbol, number)) or (self.known[report.client_order_id] if report else None)
+        order = self.by_number.get((symbol, number))
+        return order or (self.known.get(report.client_order_id) if report else None)
+
+    def _in_doubt(self, trades: list[Trade], listed: Listed) -> Order | None:
+        """The order of ours that waits for such trades, unless it is listed, or has got others."""
+        named = {report.client_order_id for report in listed.orders}
+        named |= {matched.order.client_order_id for matched in self.result.ours if matched.order}
+        waiting = [order for order in self.books.orders if order.client_order_id not in named]
+        return order_in_doubt(waiting, trades, slack=self.terms.slack)
 
     # -- ours --------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from thunes_cli.clock import to_text
 from thunes_cli.ledger import alert_kinds, alerts, controls
 from thunes_cli.ledger import reconcile as rows
 from thunes_cli.ledger.cursors import Cursor, read_cursors, save_cursor
-from thunes_cli.ledger.external import save_external
+from thunes_cli.ledger.external import forget_external, save_external
 from thunes_cli.ledger.identity import leave_epoch, parse_client_order_id, read_identity, read_next_order
 from thunes_cli.ledger.known import TRADABLE, save_known
 from thunes_cli.model import plain
@@ -106,6 +106,8 @@ def write_down(journal: Journal, look: Look, *, by: str, traded: Sequence[str], 
         if not look.comparison.wiped:
             for order in look.comparison.foreign:
                 save_external(change.connection, order, exchange_epoch=epoch, at=change.at)
+            for order in look.comparison.withdrawn:
+                forget_external(change.connection, order.symbol, order.order_id, exchange_epoch=epoch)
             _leave_epoch_of_a_copy(change, look)
             _move_cursors(change, look, epoch)
         tradable = {symbol: rules.tradable for symbol, rules in look.rules.items()}

@@ -18,9 +18,9 @@ from thunes_cli.ledger.identity import begin_exchange_epoch
 from thunes_cli.model import ZERO, Order, OrderState, Side
 from thunes_cli.risk.freezing import unfreeze_symbol
 from thunes_cli.trading.accounting import add_effects, trade_effects
-from thunes_cli.trading.booking import is_ours
 from thunes_cli.trading.findings import Kind
 from thunes_cli.trading.operator_word import Judgement, release_wiped
+from thunes_cli.trading.order_fit import is_ours
 from thunes_cli.trading.reconcile_inputs import Books, Market
 from thunes_cli.trading.reconcile_look import Look
 from thunes_cli.trading.reconcile_record import ACTOR

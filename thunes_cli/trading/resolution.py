@@ -26,11 +26,12 @@ from thunes_cli.ledger.orders import Sending
 from thunes_cli.model import Order, OrderReport, OrderState, plain
 from thunes_cli.process import boot_id, is_alive, this_process
 from thunes_cli.risk.wire import wire_refusal
-from thunes_cli.trading.booking import book, is_ours, names
+from thunes_cli.trading.booking import book
 from thunes_cli.trading.doubts import tell_doubts
 from thunes_cli.trading.evidence import gather, orders_of_a_day
 from thunes_cli.trading.exit_delay import delay_exit
 from thunes_cli.trading.expected import differences, trace_of
+from thunes_cli.trading.order_fit import is_ours, names
 from thunes_cli.trading.symbols import SymbolBook
 from thunes_cli.trading.time_fit import answer_slack
 
