@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from losses import Losses
 
 from thunes_cli.audit.journal import Journal
 from thunes_cli.audit.trail import DrainOutcome
-from thunes_cli.clock import Clock
 from thunes_cli.ledger import alerts, bans, breakers, controls
 from thunes_cli.ledger.bans import RateUsage
-from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.identity import save_entries_from
-from thunes_cli.ledger.schema import create_ledger
 from thunes_cli.model import Decision, Rejection, Side, Signal
 from thunes_cli.process import boot_id
 from thunes_cli.risk.facts import Outside, read_facts
@@ -33,22 +27,11 @@ MS = timedelta(milliseconds=1)
 
 
 @pytest.fixture
-def now() -> Iterator[FrozenDateTimeFactory]:
-    """The time of day, as the test moves it."""
-    with freeze_time(NOON) as frozen:
-        yield frozen
-
-
-@pytest.fixture
-def journal(tmp_path: Path, now: FrozenDateTimeFactory) -> Iterator[Journal]:
+def journal(journal: Journal) -> Journal:
     """A home that has been ready for a day."""
-    del now
-    create_ledger(tmp_path / "thunes.db", environment="sim", instance="abcdef", epoch="abc", wall=NOON)
-    journal = Journal(Ledger(tmp_path / "thunes.db"), tmp_path / "audit_trail.jsonl", Clock())
     with journal.change() as change:
         save_entries_from(change.connection, NOON - timedelta(days=1))
-    yield journal
-    journal.close()
+    return journal
 
 
 def ask(journal: Journal, symbol: str = "ETHUSDT") -> Decision:

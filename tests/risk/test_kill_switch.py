@@ -2,60 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from losses import Losses
 
 from thunes_cli.audit.journal import Journal
-from thunes_cli.clock import Clock
-from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.controls import read_kill_switch, read_transitions
-from thunes_cli.ledger.schema import create_ledger
 from thunes_cli.ledger.view_kill_switch import Standing, read_standing
 from thunes_cli.risk import kill_switch
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 3, 11, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
-
-
-@pytest.fixture
-def now() -> Iterator[FrozenDateTimeFactory]:
-    """The time of day, as the test moves it."""
-    with freeze_time(NOON) as frozen:
-        yield frozen
-
-
-@pytest.fixture
-def open_again(tmp_path: Path, now: FrozenDateTimeFactory) -> Iterator[Callable[[], Journal]]:
-    """Opens the home's journal, as every process and every restart does."""
-    del now  # its work is done: time is frozen
-    create_ledger(tmp_path / "thunes.db", environment="sim", instance="abcdef", epoch="abc", wall=NOON)
-    opened: list[Journal] = []
-
-    def open_again() -> Journal:
-        opened.append(Journal(Ledger(tmp_path / "thunes.db"), tmp_path / "audit_trail.jsonl", Clock()))
-        return opened[-1]
-
-    yield open_again
-    for journal in opened:
-        journal.close()
-
-
-@pytest.fixture
-def journal(open_again: Callable[[], Journal]) -> Journal:
-    return open_again()
-
-
-@pytest.fixture
-def losses(journal: Journal) -> Losses:
-    return Losses(journal)
 
 
 def standing(journal: Journal) -> Standing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,7 +16,7 @@ from thunes_cli.exchange.filters import MarketFacts, SymbolRules, shape_market_b
 from thunes_cli.ledger import orders
 from thunes_cli.ledger.decisions import insert_decision
 from thunes_cli.ledger.identity import read_identity, take_client_order_id
-from thunes_cli.model import ZERO, ClientOrderId, Decision, Order, Rejection, Side, Signal
+from thunes_cli.model import ZERO, ClientOrderId, Decision, Order, Side, Signal
 from thunes_cli.process import this_process
 from thunes_cli.risk.facts import Outside, read_facts
 from thunes_cli.risk.rules import Limits, decide
@@ -75,21 +74,17 @@ class Entries:
             raise LedgerGone(self._journal.ledger.path)
         amount, problem = self._amount(quote)
         outside = self._outside(quote, condition, problem)
-        try:
-            with self._journal.change(drain=False) as change:
-                existing = orders.order_of_signal(change.connection, signal.id)
-                if existing is not None:
-                    return Entry(Decision(approved=True), existing)
-                facts = read_facts(change.connection, signal, outside, self._journal.clock)
-                decision = decide(facts, self._limits)
-                order = None
-                if decision.approved:
-                    assert quote.rules is not None, "the rules refuse a symbol without rules"
-                    order = self._intend(change, signal, quote.rules, amount)
-                _write_down(change, signal, decision, order.client_order_id if order else None)
-        except sqlite3.IntegrityError:
-            # Another process took the symbol between our reading and our writing: its order stands.
-            return Entry(Decision(approved=False, reason=Rejection.DUPLICATE))
+        with self._journal.change(drain=False) as change:
+            existing = orders.order_of_signal(change.connection, signal.id)
+            if existing is not None:
+                return Entry(Decision(approved=True), existing)
+            facts = read_facts(change.connection, signal, outside, self._journal.clock)
+            decision = decide(facts, self._limits)
+            order = None
+            if decision.approved:
+                assert quote.rules is not None, "the rules refuse a symbol without rules"
+                order = self._intend(change, signal, quote.rules, amount)
+            _write_down(change, signal, decision, order.client_order_id if order else None)
         if order is None and change.recorded:
             self._journal.drain()  # nothing follows that would
         return Entry(decision, order)
