@@ -13,7 +13,9 @@ from daemon_processes import Home, make_home, serve, wait_for
 from fake_telegram import FakeTelegram
 
 from thunes_cli.clock import from_text
+from thunes_cli.ledger import bans
 from thunes_cli.ledger.alerts import Severity, raise_alert
+from thunes_cli.process import boot_id
 from thunes_cli.trading.summary import DAY, summarize_day
 from thunes_cli.trading.summary_text import summary_text
 
@@ -124,6 +126,41 @@ def test_what_is_wrong_is_in_capitals(bot: BotHome) -> None:
     assert "Reconcile: NOT CLEAN" in loud
     assert "STILL ON: exit_blocked SOLUSDT, since 2026-03-10 12:00Z, found 1 times" in loud
     assert "(late: no daemon ran then)" in loud
+
+
+def test_a_ban_is_said_with_its_end(bot: BotHome) -> None:
+    """Nothing is asked of the exchange until then."""
+    bot.daemon_runs()
+    clock = bot.journal.clock
+    with bot.journal.change() as change:
+        until = clock.wall() + timedelta(minutes=5)
+        bans.save_ban(change.connection, bans.Ban(until, clock.monotonic() + 300, boot_id(), 418, 1, clock.wall()))
+
+    assert f"Ban: HTTP 418 until {until:%Y-%m-%d %H:%M}Z or later" in summed_up(bot)
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        pytest.param("changed", "Audit trail: CHANGED FROM OUTSIDE: ", id="somebody wrote into it"),
+        pytest.param("unwritable", "Audit trail: CANNOT BE WRITTEN: ", id="nobody can write to it"),
+    ],
+)
+def test_a_trail_that_is_not_what_it_should_be_is_said(how: str, says: str, bot: BotHome) -> None:
+    """In capitals, with what was found."""
+    bot.daemon_runs()
+    trail = bot.journal.trail.path
+    bot.ask("killswitch", "activate", "--reason", "drill")
+    if how == "changed":
+        trail.write_bytes(trail.read_bytes().replace(b"drill", b"thief"))
+        assert bot.ask("audit", "checkpoint").code == 5
+    else:
+        trail.rename(trail.with_suffix(".away"))
+        trail.mkdir()
+        bot.ask("killswitch", "deactivate", "--reason", "over", "--confirm", "deactivate sim")
+
+    (line,) = [line for line in summed_up(bot) if line.startswith("Audit trail")]
+    assert line.startswith(says)
 
 
 def test_a_summary_of_three_hundred_positions_is_four_pieces_at_most(bot: BotHome, telegram: FakeTelegram) -> None:

@@ -133,6 +133,27 @@ def test_a_symbol_with_a_position_takes_no_other(journal: Journal) -> None:
     assert ask(journal, "ETHUSDT").approved
 
 
+def test_a_key_that_is_refused_buys_nothing(journal: Journal) -> None:
+    """As long as the exchange's last word on the key was no: what is bought might not be sellable."""
+    with journal.change() as change:
+        where = {"severity": alerts.Severity.CRITICAL, "at": change.at, "at_wall": change.at_wall, "lasting": True}
+        alerts.raise_alert(change.connection, controls.KEY_REJECTED, "refused", **where)
+
+    assert ask(journal).reason is Rejection.EXITS_ONLY
+
+    with journal.change() as change:
+        alerts.end_condition(change.connection, controls.KEY_REJECTED)
+    assert ask(journal).approved
+
+
+def test_a_home_that_was_never_ready_buys_nothing(journal: Journal) -> None:
+    """Before the first gate no candle is young enough."""
+    with journal.change() as change:
+        change.connection.execute("UPDATE identity SET entries_from = NULL")
+
+    assert ask(journal).reason is Rejection.EXPIRED
+
+
 def test_breaker_and_ban_forbid_entries(journal: Journal) -> None:
     """Whatever is not closed, half-open included, and a ban, each with what is known of it."""
     with journal.change() as change:

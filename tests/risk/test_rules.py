@@ -111,3 +111,12 @@ def test_order_of_the_rules(first: int) -> None:
         changes |= wrong
 
     assert decide(replace(GOOD, **changes), LIMITS).reason is IN_ORDER[first][1]  # type: ignore[arg-type]
+
+
+def test_what_a_refusal_says_of_its_numbers() -> None:
+    """The trail has what decided: until when it cools down, and how far the clock is off, in milliseconds."""
+    cooling = decide(replace(GOOD, last_loss_at=NOON - timedelta(minutes=10)), LIMITS)
+    skewed = decide(replace(GOOD, skew=timedelta(seconds=2, microseconds=900)), LIMITS)
+
+    assert cooling.facts["until"] == "2026-03-10T12:50:00.000Z"
+    assert (skewed.facts["skew_ms"], skewed.facts["max_skew_ms"]) == ("2000", "1000")

@@ -18,9 +18,9 @@ from thunes_cli.audit.journal import Journal
 from thunes_cli.exchange.failures import ExchangeDown, Rejected
 from thunes_cli.ledger import fills
 from thunes_cli.ledger.known import save_price
-from thunes_cli.model import Candle, Fill, MarketOrder, OrderReport
+from thunes_cli.model import Candle, Fill, MarketOrder, OrderReport, Side, Trade
 from thunes_cli.risk.kill_switch import counted_result
-from thunes_cli.trading.fee_values import correct_fee_values
+from thunes_cli.trading.fee_values import FeePrices, correct_fee_values
 
 FEE = Decimal("0.00002")
 
@@ -100,6 +100,41 @@ def only_fill(room: Room) -> Fill:
 
 def correct(room: Room) -> int:
     return correct_fee_values(room.exchange, room.journal, max_daily_loss=Decimal(20))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "worth"),
+    [
+        pytest.param({"BNBEUR": "500"}, "500", id="its own pair"),
+        pytest.param({"EURBNB": "0.002"}, "500", id="the pair the other way round"),
+        pytest.param({"BNBUSDT": "600", "EURUSDT": "1.2"}, "500", id="over USDT"),
+        pytest.param({"BNBUSDT": "600"}, "0", id="half of the way is no way"),
+    ],
+)
+def test_ways_to_a_price(minutes: dict[str, str], worth: str, exchange: BnbExchange, journal: Journal) -> None:
+    """In a quote asset of any kind: the pair itself, turned round, or by way of USDT at the same minute."""
+    exchange.minutes = minutes
+    exchange.prices = {}
+    at = journal.clock.now() - timedelta(days=1)
+    trade = Trade("BTCEUR", 1, 1, Side.BUY, Decimal(20000), Decimal(1), Decimal(20000), Decimal(1), "BNB", at)
+
+    value = FeePrices(exchange, journal).value(trade, base="BTC", quote="EUR")
+
+    assert value.quote == Decimal(worth)
+
+
+def test_trades_of_one_order_need_one_price(exchange: BnbExchange, journal: Journal) -> None:
+    """However long the page of them is."""
+    exchange.minutes = {"BNBUSDT": "600"}
+    at = journal.clock.now() - timedelta(days=1)
+    trade = Trade("BTCUSDT", 1, 1, Side.BUY, Decimal(20000), Decimal(1), Decimal(20000), Decimal(1), "BNB", at)
+    prices = FeePrices(exchange, journal)
+
+    first = prices.value(trade, base="BTC", quote="USDT")
+    asked = list(exchange.asked)
+
+    assert prices.value(replace(trade, trade_id=2), base="BTC", quote="USDT") == first
+    assert exchange.asked == asked
 
 
 def test_booked_at_once_at_the_price_of_the_moment(paying: Room) -> None:

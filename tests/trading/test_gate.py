@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+import sqlite3
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from manual_time import ManualTime
@@ -12,11 +17,11 @@ from trading_room import Room, assemble
 
 from thunes_cli.audit.journal import Journal
 from thunes_cli.errors import AuthError, ConfigError, LedgerCorrupt, OtherAccount
-from thunes_cli.exchange.failures import AuthFailed, ExchangeDown
+from thunes_cli.exchange.failures import AuthFailed, ExchangeDown, Rejected
 from thunes_cli.ledger.baseline import baseline_taken, read_baseline
 from thunes_cli.ledger.identity import read_identity, save_uid
 from thunes_cli.model import Account, Mode
-from thunes_cli.trading.gate import Gate, Stopped
+from thunes_cli.trading.gate import AUTH_RETRY, RETRY, Gate, Stopped
 
 
 @pytest.fixture
@@ -155,3 +160,109 @@ def test_key_that_may_withdraw_is_refused(closed: Room) -> None:
 def test_key_that_may_withdraw_still_sells(holding: Room) -> None:
     """With something held it starts exits-only."""
     assert keyed(holding, withdrawals=True).open().mode is Mode.EXITS_ONLY
+
+
+def test_an_account_that_may_not_trade(closed: Room) -> None:
+    """Nothing held: refused (78), with where to look. Its baseline is taken all the same: it is our account."""
+    account = closed.exchange.account
+    closed.exchange.account = lambda: replace(account(), can_trade=False)  # type: ignore[method-assign]
+
+    with pytest.raises(ConfigError, match="may not trade"):
+        closed.gate.open()
+
+
+def test_permissions_that_cannot_be_asked_for(closed: Room) -> None:
+    """What a key may do is said elsewhere than orders are taken: without that answer the bot still starts."""
+
+    def away() -> dict[str, bool]:
+        raise ExchangeDown("scripted")
+
+    assert waiting(closed, key_permissions=away).open().mode is Mode.TRADING
+
+
+def test_a_damaged_ledger_is_refused(closed: Room) -> None:
+    """Before anybody is asked anything: 10, with the file."""
+    path = closed.journal.ledger.path
+    closed.journal.close()
+    with sqlite3.connect(path) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'positions'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * size)
+
+    closed.exchange.down = True  # whoever asks it waits for it
+    with pytest.raises(LedgerCorrupt, match=re.escape(path.name)):
+        closed.gate.open()
+
+
+# -- waiting with something held --------------------------------------------------------------------------------------
+
+
+def waiting(room: Room, **how: Any) -> Gate:
+    """The room's gate; a wait lets the time go by and never ends it."""
+
+    def wait(seconds: float) -> bool:
+        room.pass_by(timedelta(seconds=seconds))
+        return False
+
+    return Gate(room.journal, room.exchange, room.symbols, room.resolver, plan=room.plan, **{"wait": wait} | how)
+
+
+def refusing(room: Room, error: Exception, *, times: int) -> list[datetime]:
+    """The account refuses so often; when it was asked."""
+    account, asked = room.exchange.account, []
+
+    def refuse() -> Account:
+        asked.append(room.time.wall)
+        if len(asked) <= times:
+            raise error
+        return account()
+
+    room.exchange.account = refuse  # type: ignore[method-assign]
+    return asked
+
+
+def test_a_key_that_is_refused_while_something_is_held(holding: Room) -> None:
+    """It is tried again once a minute, not given up: an exit may depend on it."""
+    asked = refusing(holding, AuthFailed("Invalid API-key, IP, or permissions for action."), times=2)
+
+    assert waiting(holding).open().mode is Mode.TRADING
+
+    assert [later - earlier for earlier, later in itertools.pairwise(asked)] == [AUTH_RETRY, AUTH_RETRY]
+
+
+def test_a_key_that_was_rotated_meanwhile_is_used_at_once(holding: Room) -> None:
+    """Nobody waits out the minute of a key that was replaced."""
+    asked = refusing(holding, AuthFailed("Invalid API-key, IP, or permissions for action."), times=1)
+    answers = iter([False, False, True])
+
+    assert waiting(holding, key_renewed=lambda: next(answers)).open().mode is Mode.TRADING
+
+    assert asked[1] - asked[0] == 2 * RETRY
+
+
+def test_stopping_while_waiting_for_a_key(holding: Room) -> None:
+    """The operator's word ends any wait."""
+    refusing(holding, AuthFailed("Invalid API-key, IP, or permissions for action."), times=9)
+
+    with pytest.raises(Stopped):
+        waiting(holding, wait=lambda _: True).open()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "raised"),
+    [
+        pytest.param(Rejected("Signature for this request is not valid.", -1022), AuthError, id="wrong secret"),
+        pytest.param(Rejected("Illegal characters found in a parameter.", -1100), Rejected, id="anything else"),
+    ],
+)
+def test_a_refusal_that_waiting_does_not_cure(holding: Room, refusal: Exception, raised: type[Exception]) -> None:
+    """Said at once, held or not."""
+    asked = refusing(holding, refusal, times=9)
+
+    with pytest.raises(raised):
+        waiting(holding).open()
+    assert len(asked) == 1
