@@ -119,3 +119,18 @@ def test_afterwards_logging_is_as_it_was(tmp_path):
     write(tmp_path, level="DEBUG")
 
     assert (list(root.handlers), root.level, logging.getLogger("apscheduler").level) == before
+
+
+def test_a_disk_that_is_full_when_it_ends(tmp_path):
+    """What the file could not take goes to stderr; ending is no failure, and hides no other one."""
+    (tmp_path / "thunes.log").symlink_to("/dev/full")
+    stderr = io.StringIO()
+
+    with (
+        pytest.raises(RuntimeError, match="what really happened"),
+        logging_to(tmp_path / "thunes.log", level="INFO", log_format="text", secrets=[], stderr=stderr),
+    ):
+        logging.getLogger(LOGGER).critical("the disk is full")
+        raise RuntimeError("what really happened")
+
+    assert "the disk is full" in stderr.getvalue()

@@ -222,6 +222,19 @@ def test_foreign_client_ids_are_not_parsed() -> None:
     assert identity.parse_client_order_id("thabcdefabc-B-1x") is None
 
 
+def test_an_epoch_is_never_drawn_twice(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chance may say what was said before; a client id of then must not be one of now."""
+    drawn = iter(["abc", "bcd", "abc", "efg", "bcd", "hij"])
+    monkeypatch.setattr(identity, "draw", lambda _: next(drawn))
+
+    with journal.change() as change:
+        assert identity.leave_epoch(change.connection, wall=NOON) == "bcd"
+        assert identity.take_over_instance(change.connection, "zzzzzz", epochs=["efg"], wall=NOON) == "hij"
+
+    with journal.read() as connection:
+        assert identity.read_epochs(connection) == {"abc", "bcd", "efg", "hij"}
+
+
 def test_anchor_is_kept_for_every_process(journal: Journal) -> None:
     """A saved anchor converts wall to market time alike wherever it is read."""
     anchor = Anchor(wall=NOON, market=from_text("2023-03-01T00:00:00.000Z"), speed=Decimal(600))

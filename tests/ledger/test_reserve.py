@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from thunes_cli.audit.journal import Journal
-from thunes_cli.ledger.reserve import RESERVE, SIZE, free_reserve, has_reserve, is_full, make_reserve
+from thunes_cli.ledger.reserve import RESERVE, SIZE, free_reserve, has_reserve, is_full, make_reserve, make_room
 
 
 def full() -> sqlite3.OperationalError:
@@ -66,3 +66,12 @@ def test_a_write_that_finds_the_disk_full_gives_it_up(journal: Journal) -> None:
 def test_only_a_full_disk_counts(tmp_path: Path, error: BaseException | None, *, expected: bool) -> None:
     """Other failures leave the reserve where it is."""
     assert is_full(error, tmp_path) is expected
+
+
+def test_a_start_looks_for_room(tmp_path: Path) -> None:
+    """With room the reserve stays; of a place that cannot be asked nothing is said, whoever opens it will say it."""
+    make_reserve(tmp_path)
+
+    assert not make_room(tmp_path)
+    assert has_reserve(tmp_path)
+    assert not make_room(tmp_path / "gone")

@@ -17,7 +17,7 @@ from thunes_cli.exchange.account_line import AccountLine
 from thunes_cli.exchange.guarded_binance import GuardedBinance, open_binance
 from thunes_cli.ledger import orders, positions
 from thunes_cli.ledger.breakers import BreakerLimits
-from thunes_cli.ledger.connection import open_for_reading
+from thunes_cli.ledger.connection import open_migrated
 from thunes_cli.ledger.identity import read_identity
 from thunes_cli.market.feed import RestFeed
 from thunes_cli.market.stream_feed import StreamFeed
@@ -194,9 +194,10 @@ def require_environment(stored: Environment, configured: Environment) -> None:
 def environment_and_holdings(ledger: Path) -> tuple[Environment, bool]:
     """The environment a home is for, and whether it has anything to sell or to find out.
 
+    A start asks, and nothing that it would have mended itself may keep it: an older ledger is migrated.
     Raises: as :func:`thunes_cli.ledger.connection.open_for_reading`.
     """
-    connection = open_for_reading(ledger)
+    connection = open_migrated(ledger)
     try:
         holds = bool(positions.open_positions(connection) or orders.unfinished(connection))
         return read_identity(connection).environment, holds

@@ -100,6 +100,11 @@ class _PrivateRotatingFile(logging.handlers.RotatingFileHandler):
             opener=lambda name, flags: os.open(name, flags | os.O_CLOEXEC, 0o600),
         )
 
+    def close(self) -> None:
+        """What a full disk did not take cannot be written now either, and is no failure of whoever ends."""
+        with contextlib.suppress(OSError):
+            super().close()
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base's name
         """A full disk must not fill stderr with tracebacks: stderr has the record itself."""
 

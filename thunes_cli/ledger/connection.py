@@ -76,6 +76,17 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def open_migrated(path: Path) -> sqlite3.Connection:
+    """A connection to look with, whatever the ledger's age: one of an older schema is brought up to date first.
+
+    Raises: as :func:`open_for_reading`.
+    """
+    try:
+        return open_for_reading(path)
+    except Unavailable:  # an older schema, among others: opening for writing migrates it, or fails in its own words
+        return open_for_writing(path)
+
+
 def open_for_writing(path: Path) -> sqlite3.Connection:
     """A connection with write-ahead log, full sync and foreign keys; the schema is brought up to date first.
 
@@ -147,9 +158,6 @@ class Ledger:
     def read(self) -> Iterator[sqlite3.Connection]:
         """A connection on which several SELECTs see one and the same state."""
         connection = self.connection
-        if connection.in_transaction:
-            yield connection
-            return
         connection.execute("BEGIN")
         try:
             yield connection

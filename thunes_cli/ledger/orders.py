@@ -198,15 +198,8 @@ def set_position(connection: sqlite3.Connection, order_id: int, position_id: int
 
 
 def read_order(connection: sqlite3.Connection, order_id: int) -> Order:
-    """The order with that row id.
-
-    Raises:
-        KeyError: there is none.
-    """
-    row = connection.execute("SELECT * FROM orders WHERE id = ?", (order_id,)).fetchone()
-    if row is None:
-        raise KeyError(order_id)
-    return _order(row)
+    """The order with that row id; none is ever deleted."""
+    return _order(connection.execute("SELECT * FROM orders WHERE id = ?", (order_id,)).fetchone())
 
 
 def find_order(connection: sqlite3.Connection, client_order_id: str) -> Order | None:

@@ -100,15 +100,8 @@ def save_position(connection: sqlite3.Connection, position: Position) -> None:
 
 
 def read_position(connection: sqlite3.Connection, position_id: int) -> Position:
-    """The position with that row id.
-
-    Raises:
-        KeyError: there is none.
-    """
-    row = connection.execute("SELECT * FROM positions WHERE id = ?", (position_id,)).fetchone()
-    if row is None:
-        raise KeyError(position_id)
-    return _position(row)
+    """The position with that row id; none is ever deleted."""
+    return _position(connection.execute("SELECT * FROM positions WHERE id = ?", (position_id,)).fetchone())
 
 
 def open_positions(connection: sqlite3.Connection) -> list[Position]:

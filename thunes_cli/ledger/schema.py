@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +15,9 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from thunes_cli.clock import to_text
+from thunes_cli.config.private_file import sync_directory
+from thunes_cli.errors import Unavailable
+from thunes_cli.ledger.copying import copy_ledger
 from thunes_cli.ledger.pragmas import APPLICATION_ID, SCHEMA_VERSION, configure
 from thunes_cli.ledger.tables import VERSION_1
 
@@ -30,25 +32,43 @@ def _first(db: Database) -> None:
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring an older ledger to today's schema, after a copy of it was put beside it. All or nothing."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version:
-        copy = path.with_name(f"{path.name}.schema-{version}")
-        with closing(sqlite3.connect(copy)) as target:
-            connection.backup(target)
-        copy.chmod(0o600)
-    _apply(connection)
+    """Bring an older ledger to today's schema, after a copy of it was put beside it. All or nothing.
+
+    Of two processes that do it at once, the second waits and finds it done.
+
+    Raises:
+        Unavailable: it cannot be done now; the ledger is as it was (13).
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version < SCHEMA_VERSION:
+            _keep_copy(path, path.with_name(f"{path.name}.schema-{version}"))
+            _apply(connection)
+        connection.execute("COMMIT")
+    except (sqlite3.Error, OSError) as error:
+        connection.rollback()
+        raise Unavailable(
+            f"the ledger {path} cannot be brought to schema {SCHEMA_VERSION}: {error}; it is as it was",
+            hint="look at the disk (df -h) and try again; the version before still reads it",
+        ) from error
+
+
+def _keep_copy(path: Path, copy: Path) -> None:
+    """What bears a copy's name is whole: a killed or failed attempt leaves none."""
+    draft = copy.with_name(f"{copy.name}.new")
+    draft.unlink(missing_ok=True)
+    try:
+        copy_ledger(path, draft, durable=True)
+        draft.replace(copy)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_directory(path.parent)
 
 
 def _apply(connection: sqlite3.Connection) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        migrations.apply(Database(connection, execute_plugins=False))
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+    """In the transaction that is open: a migration that fails, or that forgets to say what it made, is undone."""
+    migrations.apply(Database(connection, execute_plugins=False))
     assert connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
 
 
@@ -68,9 +88,9 @@ def create_ledger(path: Path, *, environment: str, instance: str, epoch: str, wa
     try:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         configure(connection)
-        _apply(connection)
         now = to_text(wall)
         connection.execute("BEGIN IMMEDIATE")
+        _apply(connection)
         connection.execute(
             "INSERT INTO identity (id, environment, instance, epoch, created_wall, anchor_wall, anchor_market,"
             " anchor_speed) VALUES (1, ?, ?, ?, ?, ?, ?, '1')",

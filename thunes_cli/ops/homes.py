@@ -17,7 +17,7 @@ from thunes_cli.clock import Clock
 from thunes_cli.config.home import ENV_FILE, LEDGER, TRAIL, check_takeable, create_home, require_home
 from thunes_cli.config.private_file import sync_directory, write_private_file
 from thunes_cli.errors import HomeMissing, LedgerMissing, OtherEnvironment, Unavailable
-from thunes_cli.ledger.connection import Ledger, open_for_reading, open_for_writing
+from thunes_cli.ledger.connection import Ledger, open_for_reading, open_migrated
 from thunes_cli.ledger.identity import EPOCH_LENGTH, INSTANCE_LENGTH, Identity, draw, read_identity
 from thunes_cli.ledger.outbox import read_head
 from thunes_cli.model import Environment
@@ -68,10 +68,7 @@ def existing_home(home: Path) -> Identity | None:
         require_home(home)
     except (HomeMissing, LedgerMissing):
         return None
-    try:
-        connection = open_for_reading(path)
-    except Unavailable:  # an older schema, among others: opening for writing migrates it, or fails in its own words
-        connection = open_for_writing(path)
+    connection = open_migrated(path)
     try:
         return read_identity(connection)
     finally:

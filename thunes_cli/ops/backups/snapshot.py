@@ -17,6 +17,7 @@ from pathlib import Path
 from thunes_cli.audit.record import line_hash
 from thunes_cli.audit.segments import checkpoint_path, closed_path, public_key_path
 from thunes_cli.errors import IntegrityError, LedgerCorrupt
+from thunes_cli.ledger.copying import copy_ledger
 from thunes_cli.ledger.identity import Identity, read_identity
 from thunes_cli.ledger.outbox import Head, read_head
 from thunes_cli.ledger.segments import Segment, read_checkpoint, read_segment
@@ -83,22 +84,6 @@ class TrailDiffers(IntegrityError):
     hint = "thunes audit validate; a backup of what is there all the same: copy the home's files"
 
 
-def copy_ledger(ledger: Path, copy: Path) -> None:
-    """Copy a ledger that may be in use. The copy is for the archive only, it need not survive anything by itself.
-
-    Raises:
-        sqlite3.Error, OSError: it could not be made.
-    """
-    with closing(sqlite3.connect(f"{ledger.resolve().as_uri()}?mode=ro", uri=True)) as source:
-        descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        os.close(descriptor)
-        with closing(sqlite3.connect(copy, isolation_level=None)) as target:
-            target.execute("PRAGMA synchronous=OFF")
-            target.execute("PRAGMA journal_mode=OFF")
-            source.backup(target)
-            target.execute("PRAGMA journal_mode=DELETE")
-
-
 def prove_ledger(connection: sqlite3.Connection, shown: Path | str) -> None:
     """SQLite's own checks. Raises: LedgerCorrupt (5)."""
     try:
@@ -120,7 +105,7 @@ def snapshot(ledger: Path, trail: Path, staging: Path) -> Iterator[Snapshot]:
         LedgerCorrupt, TrailDiffers: what is there must not be taken for good (5). sqlite3.Error, OSError.
     """
     copy = staging / LEDGER
-    copy_ledger(ledger, copy)
+    copy_ledger(ledger, copy, durable=False)  # it is read into the archive and goes
     proof = Proof(copy, ledger)
     with closing(sqlite3.connect(f"{copy.as_uri()}?mode=ro", uri=True)) as connection, ExitStack() as stack:
         connection.row_factory = sqlite3.Row
