@@ -143,4 +143,5 @@ def test_a_trail_that_was_edited(home: ExchangeHome, heard: Callable[..., str]) 
     trail.write_bytes(b"".join(lines) + last.replace(b'"timestamp":"2', b'"timestamp":"3'))
     home.ask("run", "--once")
 
-    heard("CRITICAL sim: trail", "was changed from outside: record", "Entries are stopped, exits go on")
+    told = heard("CRITICAL sim: trail", "was changed from outside: record", "Entries are stopped, exits go on")
+    assert told.rstrip().endswith("Next: thunes status")

@@ -93,8 +93,8 @@ def test_bash_on_a_terminal(scripts: Path, typed: str, shown: str) -> None:
     terminal.until("ready\r\n")
 
     terminal.type(typed)
-    terminal.until(shown)
 
+    assert terminal.until(shown).count(shown) == 1
     terminal.close()
 
 
@@ -118,8 +118,9 @@ def test_zsh_on_a_terminal(scripts: Path, typed: str, shown: str) -> None:
     terminal.until("ready\r\n")
 
     terminal.type(typed)
-    terminal.until(typed.rstrip("\t")[-2:] + shown)
+    word = typed.rstrip("\t")[-2:] + shown
 
+    assert terminal.until(word).count(word) == 1
     terminal.close()
 
 

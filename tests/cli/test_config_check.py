@@ -131,10 +131,12 @@ def test_a_key_is_named_by_fingerprint_and_source(check: Any) -> None:
 
 
 def test_a_damaged_ledger_is_5(home: Path, check: Any) -> None:
-    """Before anything else is judged."""
+    """Before anything else is judged, and it stays as evidence."""
     (home / "thunes.db").write_bytes(b"no database" * 1000)
 
     check(expect=5)
+
+    assert (home / "thunes.db").read_bytes() == b"no database" * 1000
 
 
 def test_a_newer_ledger_is_78_and_untouched(home: Path, check: Any) -> None:

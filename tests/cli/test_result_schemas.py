@@ -13,6 +13,7 @@ from thunes_cli.cli.table import COMMANDS
 def test_it_is_a_schema() -> None:
     """Of the draft it names."""
     Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
 
 
 def test_every_command_is_described() -> None:

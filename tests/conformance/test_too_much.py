@@ -67,9 +67,11 @@ def test_ccxt(patient: Serving) -> None:
         lambda: client.public_get_depth({"symbol": SYMBOL, "limit": 5000}), (ccxt.DDoSProtection,), 10 * ENOUGH
     )
 
-    first(asked, lambda each: "429" in str(each))
-    first(asked, lambda each: "418" in str(each))
+    slower = first(asked, lambda each: "429" in str(each))
+    banned = first(asked, lambda each: "418" in str(each))
     client.close()
+    assert "-1003" in str(slower)
+    assert "banned until" in str(banned)
 
 
 def test_official(patient: Serving) -> None:

@@ -33,9 +33,13 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
         yield made
 
 
-def trade_with(room: Room, side: Side, *faults: dict[str, object], runs: int = 60) -> None:
-    """One signal while faults wait: settled in the end, what was to be left is sold, the books agree."""
+def trade_with(room: Room, side: Side, *faults: dict[str, object], runs: int = 60) -> list[OrderState]:
+    """One signal while faults wait: settled in the end, what was to be left is sold, the books agree.
+
+    Returns what became of the orders that were made meanwhile.
+    """
     room.await_signal(side)
+    before = len(room.orders())
     left = {position.id for position in room.open_positions()}
     for fault in faults:
         room.post("/sim/fault", dict(fault))
@@ -51,19 +55,22 @@ def trade_with(room: Room, side: Side, *faults: dict[str, object], runs: int = 6
         room.settle()
     assert not left & {position.id for position in room.open_positions()}
     room.prove()
+    return [order.state for order in room.orders()[before:]]
 
 
 @pytest.mark.parametrize("side", list(Side))
 def test_a_book_that_runs_dry(room: Room, side: Side) -> None:
     """Half is bought, and held; half is sold, and the rest a moment later."""
-    trade_with(room, side, {"kind": "partial_expire"})
+    assert OrderState.EXPIRED in trade_with(room, side, {"kind": "partial_expire"})
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("side", list(Side))
 def test_a_lost_answer_and_a_source_that_lags(room: Room, side: Side) -> None:
     """Executed, the answer lost, and the next questions are answered "no such order"."""
-    trade_with(room, side, {"kind": "lookup_lag", "ms": 0, "queries": 5}, {"kind": "reset_after"})
+    states = trade_with(room, side, {"kind": "lookup_lag", "ms": 0, "queries": 5}, {"kind": "reset_after"})
+
+    assert states == [OrderState.FILLED]
 
 
 @pytest.mark.long
@@ -71,14 +78,19 @@ def test_a_lost_answer_and_a_source_that_lags(room: Room, side: Side) -> None:
 def test_every_fault(room: Room, side: Side) -> None:
     """All of them, one after the other."""
     for fault in FAULTS:
-        trade_with(room, side, fault)
+        states = trade_with(room, side, fault)
+
+        assert states, fault
+        assert not any(state.live for state in states), fault
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("side", list(Side))
 def test_a_firewall_that_answers_instead(room: Room, side: Side) -> None:
     """A 403 keeps everything off the exchange for a minute, the question what became of the order included."""
-    trade_with(room, side, {"kind": "html_403", "path": "POST /api/v3/order"}, runs=600)
+    states = trade_with(room, side, {"kind": "html_403", "path": "POST /api/v3/order"}, runs=600)
+
+    assert states[0] is OrderState.NOT_PLACED
 
 
 def test_an_hour_of_halt(room: Room) -> None:

@@ -28,9 +28,15 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Room, BadP
         proxies[0].close()
 
 
-def trade_through(room: Room, proxy: BadProxy, side: Side, *faults: str, lookups: tuple[str, ...] = ()) -> None:
-    """One signal through a bad network: all is settled in the end, and a position that was to be left is sold."""
+def trade_through(
+    room: Room, proxy: BadProxy, side: Side, *faults: str, lookups: tuple[str, ...] = ()
+) -> list[OrderState]:
+    """One signal through a bad network: all is settled in the end, and a position that was to be left is sold.
+
+    Returns what became of the orders that were made meanwhile.
+    """
     room.await_signal(side)
+    before = len(room.orders())
     left = {position.id for position in room.open_positions()}
     proxy.faults.extend(faults)
     proxy.lookup_faults.extend(lookups)
@@ -45,6 +51,7 @@ def trade_through(room: Room, proxy: BadProxy, side: Side, *faults: str, lookups
     assert not proxy.faults
     proxy.lookup_faults.clear()
     room.prove()
+    return [order.state for order in room.orders()[before:]]
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -52,18 +59,25 @@ def test_every_fault_of_the_network(rooms: tuple[Room, BadProxy], side: Side) ->
     """Connections that break before and after, answers that are none: asked, never sent again."""
     room, proxy = rooms
     for fault in FAULTS:
-        trade_through(room, proxy, side, fault)
+        states = trade_through(room, proxy, side, fault)
+
+        assert set(states) <= {OrderState.FILLED, OrderState.NOT_PLACED}, fault
+        assert states.count(OrderState.FILLED) == 1 or side is Side.BUY, fault
 
 
 def test_an_exit_that_is_swallowed_again_and_again(rooms: tuple[Room, BadProxy]) -> None:
     """Attempt after attempt lost on the way, and one executed of which the answer is lost: sold once."""
-    trade_through(*rooms, Side.SELL, "reset_before", "close_before", "reset_before", "timeout_1007_after")
+    states = trade_through(*rooms, Side.SELL, "reset_before", "close_before", "reset_before", "timeout_1007_after")
+
+    assert states == [OrderState.NOT_PLACED] * 3 + [OrderState.FILLED]
 
 
 @pytest.mark.parametrize("side", list(Side))
 def test_answers_about_the_order_that_prove_nothing(rooms: tuple[Room, BadProxy], side: Side) -> None:
     """A lagging source, an outage and a broken connection while asking: none of them is taken for "not placed"."""
-    trade_through(*rooms, side, "reset_after", lookups=("lag", "http_503", "lag", "reset_before", "lag", "lag", "lag"))
+    lookups = ("lag", "http_503", "lag", "reset_before", "lag", "lag", "lag")
+
+    assert trade_through(*rooms, side, "reset_after", lookups=lookups) == [OrderState.FILLED]
 
 
 def test_killed_while_in_doubt(rooms: tuple[Room, BadProxy]) -> None:

@@ -152,6 +152,7 @@ def test_a_refusing_exchange_makes_it_fall_back_and_come_back(tmp_path: Path, mo
     with listening(tmp_path) as listener:
         fall_back_and_come_back(listener, "refuse", seconds=4)
 
+        assert listener.changes.index(Change.FELL_BACK) < listener.changes.index(Change.RESTORED)
         listener.demand_the_exchanges_record(least=500)
 
 

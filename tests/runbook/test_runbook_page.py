@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from pages import demand_as_shown
+from pages import difference_from
 from scenes import SETTINGS
 
 from thunes_cli.cli.table import COMMANDS
@@ -18,7 +18,7 @@ def test_the_page_shows_what_the_commands_print(tmp_path: Path, monkeypatch: pyt
     """Symptom, command, what it prints."""
     monkeypatch.chdir(tmp_path)
 
-    demand_as_shown(PAGE, SETTINGS, tmp_path)
+    assert difference_from(PAGE, SETTINGS, tmp_path) == ""
 
 
 def test_every_command_it_names_exists() -> None:
