@@ -15,6 +15,7 @@ from trail_home import TrailHome, edit
 from thunes_cli.audit.checkpoint_file import read_notes
 from thunes_cli.audit.notes import NO_NOTE, Checkpoint, PublicKey, SigningKey, find_notes
 from thunes_cli.audit.report import Mode
+from thunes_cli.counts import count
 
 
 @MODES
@@ -26,7 +27,7 @@ def test_checkpoints_deleted(home: TrailHome, how: dict[str, Any]) -> None:
 
     assert bad is not None
     assert bad.file == home.notes
-    assert "4 signed checkpoint(s) are missing" in bad.fault.problem
+    assert "missing: 4 signed checkpoints" in bad.fault.problem
 
 
 @pytest.mark.parametrize("keep", [1, 3], ids=["one left", "three left"])
@@ -38,7 +39,7 @@ def test_last_checkpoints_deleted(home: TrailHome, keep: int) -> None:
     bad = home.look().first_bad
 
     assert bad is not None
-    assert f"{4 - keep} signed checkpoint(s) are missing" in bad.fault.problem
+    assert f"missing: {count(4 - keep, 'signed checkpoint')}" in bad.fault.problem
 
 
 @pytest.mark.parametrize("gone", [0, 1], ids=["first", "middle"])

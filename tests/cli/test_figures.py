@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thunes_cli.cli.figures import count, money, price, rounded
+from thunes_cli.cli.figures import money, price, rounded
+from thunes_cli.counts import count
 from thunes_cli.spans import short_span, span
 
 

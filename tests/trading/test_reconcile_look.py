@@ -84,7 +84,7 @@ def test_somebody_elses_order_is_named_with_what_it_moved(holding: Room) -> None
     assert sorted(str(each.kind) for each in found) == ["exchange_more", "external_order", "local_more"]
     for each in found:
         assert [ref.order_id for ref in each.orders] == [report.order_id]
-    assert all("explain it" in each.message for each in found if each.asset)
+    assert all("explained by" in each.message for each in found if each.asset)
 
 
 def test_a_sale_by_hand_states_its_price(holding: Room) -> None:
@@ -196,7 +196,7 @@ def test_a_trade_between_two_answers_is_no_difference(holding: Room) -> None:
 
     found = [each for each in findings(holding) if each.asset is not None]
 
-    assert all("the 1 order(s) that are not ours explain it" in each.message for each in found)
+    assert all("explained by 1 order made outside THUNES" in each.message for each in found)
 
 
 def test_dust_is_said_but_does_not_count(holding: Room) -> None:

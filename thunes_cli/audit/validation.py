@@ -25,6 +25,7 @@ from thunes_cli.audit.scan import Order, Scanned, SegmentFile, SegmentScan
 from thunes_cli.audit.segments import checkpoint_path, closed_path, closed_segments, trail_of
 from thunes_cli.audit.sequence import enter_segment, first_line, open_segments
 from thunes_cli.audit.witness import LedgerView, Mark, Marks, checkpoint_marks, note_mark
+from thunes_cli.counts import count
 
 Progress = Callable[[int, int], object]
 
@@ -244,7 +245,7 @@ class _Validation:
         if last is not None and last.checkpoint.seq >= heard.newest_seq:
             return None
         told = heard.first_missing
-        problem = f"{heard.missing} signed checkpoint(s) are missing: record {told['seq']} tells of the first"
+        problem = f"missing: {count(heard.missing, 'signed checkpoint')}, the first told of by record {told['seq']}"
         if self._request.whole or self._request.keys or self._survey.count:
             return FirstBad(self._notes_file, Fault(1, 0, problem, str(told.get("note_sha256")), "nothing"))
         self._remarks.append(Remark("checkpoints_absent", problem, f"bring {self._notes_file.name} along"))

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count, moment
+from thunes_cli.cli.figures import moment
 from thunes_cli.cli.reading import read_book, typed
 from thunes_cli.cli.result import Problem, Result, Table
 from thunes_cli.clock import Anchor, to_text
+from thunes_cli.counts import count
 from thunes_cli.errors import ExitCode, UsageFault
 from thunes_cli.ledger.alert_delivery import WhyHeld
 from thunes_cli.ledger.alert_kinds import Kind

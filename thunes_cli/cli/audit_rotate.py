@@ -11,10 +11,10 @@ import typer
 from thunes_cli.audit.segments import closed_segments
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count
 from thunes_cli.cli.result import Result
 from thunes_cli.cli.writing import home_journal, reason_given
 from thunes_cli.config.home import TRAIL
+from thunes_cli.counts import count
 from thunes_cli.errors import UsageFault
 
 _SIZE = re.compile(r"(\d+)\s*([kmg]?)(?:i?b)?", re.IGNORECASE)

@@ -13,9 +13,10 @@ from thunes_cli.cli.audit_source import trail_source
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.durations import parse_since
-from thunes_cli.cli.figures import count, fact_lines, moment
+from thunes_cli.cli.figures import fact_lines, moment
 from thunes_cli.cli.result import Result, Table
 from thunes_cli.clock import to_text
+from thunes_cli.counts import count
 from thunes_cli.errors import Unavailable
 
 

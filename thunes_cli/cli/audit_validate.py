@@ -10,9 +10,9 @@ import typer
 from thunes_cli.cli.audit_source import Known, TrailSource, trail_source
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count
 from thunes_cli.cli.progress import ByteProgress
 from thunes_cli.cli.result import Problem, Result
+from thunes_cli.counts import count
 from thunes_cli.errors import ExitCode, NotFound, Unavailable, UsageFault
 
 if TYPE_CHECKING:

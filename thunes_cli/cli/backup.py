@@ -10,9 +10,10 @@ import typer
 from thunes_cli.cli.backup_desk import IdentityOption, backup_data, backup_desk, backup_directory, size
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count, fact_lines, moment
+from thunes_cli.cli.figures import fact_lines, moment
 from thunes_cli.cli.reading import typed
 from thunes_cli.cli.result import Problem, Result, Table
+from thunes_cli.counts import count
 from thunes_cli.errors import ExitCode, LedgerCorrupt, LedgerMissing, UsageFault
 
 if TYPE_CHECKING:
@@ -116,10 +117,11 @@ def _rows(call: Call, directory: Path) -> tuple[list[dict[str, Any]], tuple[Prob
         with backup_desk(call) as keeper, keeper.journal.read() as connection:
             known = read_backups(connection)
     except (LedgerCorrupt, LedgerMissing) as error:
-        if not list_backups(directory):
+        found = list_backups(directory)
+        if not found:
             raise
         known = {}
-        problems = (Problem(error.code, error.message, typed(call, "backup restore ID --in-place")),)
+        problems = (Problem(error.code, error.message, typed(call, f"backup restore {found[0].id} --in-place")),)
     rows = []
     for backup in list_backups(directory):
         row = known.get(backup.id)

@@ -9,8 +9,8 @@ import typer
 from thunes_cli.cli.backup_desk import IdentityOption, backup_desk
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count
 from thunes_cli.cli.result import Result
+from thunes_cli.counts import count
 
 
 @command(

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from thunes_cli.cli.actor import read_actor
-from thunes_cli.cli.backup_desk import IdentityOption, size
+from thunes_cli.cli.backup_desk import IdentityOption, backup_directory, size
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count, fact_lines
+from thunes_cli.cli.figures import fact_lines
 from thunes_cli.cli.reading import typed
 from thunes_cli.cli.result import Problem, Result
+from thunes_cli.counts import count
 from thunes_cli.errors import ConfigError, ExitCode, ThunesError, UsageFault
 
 if TYPE_CHECKING:
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
     from thunes_cli.ops.backups.catalog import Backup
     from thunes_cli.ops.backups.restore import Restored
     from thunes_cli.ops.backups.verify import Verdict
+
+
+class ExchangeElsewhere(ConfigError):
+    """the embedded exchange of the home it was made in is not here"""
+
+    code = "exchange_elsewhere"
+    hint = "copy that home's sim/ into this one before anything else is typed, or restore it with --in-place"
+
 
 COMMAND = "backup restore"
 _DOUBTS_S = 30.0
@@ -77,7 +86,6 @@ def backup_restore(
 
 def _backup(call: Call, named: str) -> Backup:
     """By its id in the home's directory, or by its file: then no home is needed."""
-    from thunes_cli.cli.backup_desk import backup_directory
     from thunes_cli.ops.backups.catalog import find_backup
 
     if "/" in named or named.endswith((".zst", ".age")):
@@ -155,7 +163,8 @@ def _in_place(call: Call, backup: Backup, *, identity: Path | None, phrase: str 
             if dry_run:
                 return Result(data={"plan": plan}, text=tuple(plan))
             call.confirm_phrase("\n".join(plan), phrase=f"restore {manifest.environment}", given=phrase)
-            restored = restore_in_place(directory, manifest, home, **read_actor(call).facts)
+            kept = backup if backup.path.parent.resolve() == backup_directory(call).resolve() else None
+            restored = restore_in_place(directory, manifest, home, kept=kept, **read_actor(call).facts)
     finally:
         lock.release()
     return _finish(call, backup, restored)
@@ -195,6 +204,9 @@ def _finish(call: Call, backup: Backup, restored: Restored) -> Result:
     if restored.aside is not None:
         facts.append(("the old one", str(restored.aside)))
     code = ExitCode.PARTIAL if clean is None else ExitCode.OK if clean else ExitCode.MISMATCH
+    then = [f"next: {typed(here, 'config check --online')}   then: {typed(here, 'run')}"]
+    if any(each.code == ExchangeElsewhere.code for each in problems):
+        then = []  # it would begin another exchange, with another account
     return Result(
         data={
             "id": backup.id,
@@ -206,7 +218,7 @@ def _finish(call: Call, backup: Backup, restored: Restored) -> Result:
             "alerts_expired": restored.alerts_expired,
             "reconciled": clean,
         },
-        text=(fact_lines(facts), f"next: {typed(here, 'config check --online')}   then: {typed(here, 'run')}"),
+        text=(fact_lines(facts), *then),
         exit_code=code,
         changed=True,
         problems=problems,
@@ -236,6 +248,8 @@ def _compare(call: Call) -> tuple[bool | None, tuple[Problem, ...]]:
     except (ThunesError, sqlite3.Error) as error:  # the restore stands, whatever keeps both from being compared
         told = error if isinstance(error, ThunesError) else ledger_error(error, call.home / LEDGER, verb="written")
         hint = f"{typed(call, 'reconcile --apply')}; the next start does so as well"
+        if isinstance(error, ExchangeElsewhere):
+            hint = error.hint
         return None, (Problem(told.code, f"ledger and exchange were not compared: {told.message}", hint),)
 
 
@@ -266,4 +280,4 @@ def _demand_an_exchange(call: Call) -> None:
 
     settings = load_settings(call.home, call.environ, env_file=call.env_file, relaxed=True).settings
     if settings.environment is Environment.SIM and not settings.binance_rest_url and not (call.home / SIM).is_dir():
-        raise ConfigError("the embedded exchange of the home it was made in is not here")
+        raise ExchangeElsewhere

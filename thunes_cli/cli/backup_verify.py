@@ -10,8 +10,9 @@ import typer
 from thunes_cli.cli.backup_desk import IdArgument, IdentityOption, backup_desk, size
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count, fact_lines
+from thunes_cli.cli.figures import fact_lines
 from thunes_cli.cli.result import Problem, Result
+from thunes_cli.counts import count
 from thunes_cli.errors import ExitCode, UsageFault
 
 if TYPE_CHECKING:

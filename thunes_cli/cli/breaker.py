@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 from thunes_cli.cli.breaker_view import WireView, read_wire, wire_data, wire_text
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count
 from thunes_cli.cli.reading import read_book, typed
 from thunes_cli.cli.result import Problem, Result
 from thunes_cli.cli.transitions import transition_data, transition_table
+from thunes_cli.counts import count
 from thunes_cli.errors import ExitCode, NotFound
 from thunes_cli.ledger import breakers
 from thunes_cli.ledger.breakers import OFTEN, BreakerState

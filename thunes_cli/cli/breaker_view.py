@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from thunes_cli.cli.figures import count, fact_lines, moment
+from thunes_cli.cli.figures import fact_lines, moment
 from thunes_cli.cli.reading import Book
 from thunes_cli.clock import to_text
+from thunes_cli.counts import count
 from thunes_cli.ledger import bans, breakers, known
 from thunes_cli.ledger.breakers import BreakerState, BreakerStatus
 from thunes_cli.process import boot_id

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count
 from thunes_cli.cli.reading import Book, read_book
 from thunes_cli.cli.result import Problem, Result, Table
+from thunes_cli.counts import count
 from thunes_cli.errors import ExitCode
 
 if TYPE_CHECKING:

@@ -18,9 +18,10 @@ import typer
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count, money
+from thunes_cli.cli.figures import money
 from thunes_cli.cli.result import Result
 from thunes_cli.cli.run import hurried, parse_seconds, parse_speed, secrets_of
+from thunes_cli.counts import count
 
 if TYPE_CHECKING:
     from thunes_cli.cli.narration import Scene

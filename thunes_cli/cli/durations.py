@@ -50,6 +50,11 @@ class Since:
     back: timedelta | None = None
     moment: datetime | None = None
 
+    @property
+    def is_all(self) -> bool:
+        """Whether it is the beginning of everything."""
+        return self.moment == EPOCH
+
     def begins(self, now: datetime) -> datetime:
         """The moment, seen from market time ``now``.
 

@@ -13,10 +13,10 @@ from thunes_cli.audit.lookup import Found, find_records
 from thunes_cli.audit.reading import Record
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count
 from thunes_cli.cli.reading import Book, read_book, typed
 from thunes_cli.cli.result import Problem, Result
 from thunes_cli.config.home import TRAIL
+from thunes_cli.counts import count
 from thunes_cli.errors import ExitCode, NotFound, Unavailable
 from thunes_cli.ledger import view_story
 from thunes_cli.ledger.outbox import Head, Pending, outbox_size, pending, read_head

@@ -29,6 +29,11 @@ def money(value: Decimal | None, *, quote: str = "", sign: bool = False) -> str:
     return format(amount, "+f" if sign and amount else "f")
 
 
+def result(value: Decimal, *, quote: str) -> str:
+    """What was earned or lost, with its sign and its asset where that is known."""
+    return f"{money(value, quote=quote, sign=True)} {quote}".rstrip()
+
+
 def price(value: Decimal | None) -> str:
     """A price to eight digits."""
     return NOTHING if value is None else plain(_PRICE_DIGITS.plus(value))
@@ -42,11 +47,6 @@ def moment(when: datetime) -> str:
 def short_moment(when: datetime) -> str:
     """The same without its year, for a table that must fit into 80 columns."""
     return f"{when:%m-%d %H:%M:%S}Z"
-
-
-def count(number: int, noun: str) -> str:
-    """``1 position``, ``2 positions``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def fact_lines(facts: list[tuple[str, str]]) -> str:

@@ -11,9 +11,9 @@ import typer
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count
 from thunes_cli.cli.reading import read_book, typed
 from thunes_cli.cli.result import Problem, Result, Table
+from thunes_cli.counts import count
 from thunes_cli.errors import ExitCode, NotFound, ThunesError, UsageFault
 from thunes_cli.ledger.api_keys import KeyRow, read_keys
 

@@ -7,9 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from thunes_cli.cli.figures import count, fact_lines, moment, money
+from thunes_cli.cli.figures import fact_lines, moment, money, result
 from thunes_cli.clock import to_text
+from thunes_cli.counts import count
 from thunes_cli.ledger import known
+from thunes_cli.ledger.positions import traded_quote
 from thunes_cli.ledger.view_kill_switch import Standing, read_standing
 from thunes_cli.model import plain
 from thunes_cli.spans import span
@@ -19,6 +21,7 @@ class SwitchView(NamedTuple):
     """``limit`` is what the last daemon had in force, None before any ran; ``now`` is market time."""
 
     standing: Standing
+    quote: str
     limit: Decimal | None
     now: datetime
 
@@ -41,6 +44,7 @@ def read_view(connection: sqlite3.Connection, now: datetime) -> SwitchView:
     limit = limits[0].get("max_daily_loss") if limits is not None else None
     return SwitchView(
         standing=read_standing(connection, now),
+        quote=traded_quote(connection),
         limit=Decimal(limit) if limit is not None else None,
         now=now,
     )
@@ -73,7 +77,7 @@ def view_text(view: SwitchView) -> str:
     return fact_lines(
         [
             *facts,
-            ("PnL today", f"{money(standing.daily_pnl, sign=True)} realised"),
+            ("PnL today", f"{result(standing.daily_pnl, quote=view.quote)} realised"),
             ("counted loss", _counted(view)),
             ("re-armed", _rearmed(view)),
         ]
@@ -99,7 +103,7 @@ def today_text(view: SwitchView) -> str:
     return fact_lines(
         [
             *because,
-            ("PnL today", f"{money(standing.daily_pnl, sign=True)} realised"),
+            ("PnL today", f"{result(standing.daily_pnl, quote=view.quote)} realised"),
             ("counted loss", _counted(view)),
             ("re-armed", f"{count(standing.rearms_today, 'time')} today"),
         ]

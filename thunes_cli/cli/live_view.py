@@ -18,11 +18,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from thunes_cli.cli.figures import count, moment, money, price
+from thunes_cli.cli.figures import moment, money, price
 from thunes_cli.cli.narration import Narrator, Scene, read_scene
 from thunes_cli.cli.plain_text import visible
 from thunes_cli.cli.streams import Streams
 from thunes_cli.clock import utc_now
+from thunes_cli.counts import count
 from thunes_cli.model import Position, plain
 from thunes_cli.trading.accounting import unrealized
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.durations import Since, parse_since
-from thunes_cli.cli.figures import count, moment, price, rounded, short_moment
+from thunes_cli.cli.figures import moment, price, rounded, short_moment
 from thunes_cli.cli.folding import folded, width_for
 from thunes_cli.cli.reading import Book, read_book, typed
 from thunes_cli.cli.result import Result, Table
 from thunes_cli.clock import EPOCH, to_text
+from thunes_cli.counts import count
 from thunes_cli.errors import UsageFault
 from thunes_cli.ledger.orders import list_orders
 from thunes_cli.ledger.view_orders import count_orders, fees_by_order

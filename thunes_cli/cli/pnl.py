@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.durations import Since, parse_since
-from thunes_cli.cli.figures import count, fact_lines, moment, money, price, rounded
+from thunes_cli.cli.figures import fact_lines, moment, money, price, rounded
 from thunes_cli.cli.folding import folded, width_for
 from thunes_cli.cli.reading import Book, read_book
 from thunes_cli.cli.result import Result, Table
 from thunes_cli.clock import to_text
+from thunes_cli.counts import count
 from thunes_cli.ledger.view_pnl import PnlRows, read_pnl
 from thunes_cli.model import ZERO, Position, plain
 from thunes_cli.spans import span
@@ -30,6 +31,7 @@ WORST = 5
 class _Statement:
     rows: PnlRows
     since: datetime
+    whole: bool
     now: datetime
 
     @property
@@ -98,7 +100,7 @@ def pnl(
 
 def _read(book: Book, since: Since) -> _Statement:
     begin = since.begins(book.now)
-    return _Statement(read_pnl(book.connection, since=begin), begin, book.now)
+    return _Statement(read_pnl(book.connection, since=begin), begin, since.is_all, book.now)
 
 
 def _data(statement: _Statement, worst: list[Position]) -> dict[str, Any]:
@@ -144,13 +146,20 @@ def _facts(statement: _Statement) -> str:
     rate = f" ({Decimal(100 * statement.wins) / decided:.0f} % won)" if decided else ""
     return fact_lines(
         [
-            ("since", moment(statement.since)),
+            ("since", _since(statement)),
             ("realised", f"{money(rows.realized, quote=quote, sign=True)}{asset}, fees taken off"),
             ("fees", f"{money(rows.fees, quote=quote)}{asset}"),
             ("unrealised", f"{worth}{held}"),
             ("trades", f"{len(rows.closed)} closed: {statement.wins} won, {len(statement.losses)} lost{rate}"),
         ]
     )
+
+
+def _since(statement: _Statement) -> str:
+    if not statement.whole:
+        return moment(statement.since)
+    began = statement.rows.began
+    return f"the first trade, {moment(began)}" if began is not None else "the beginning; nothing was traded yet"
 
 
 def _table(lost: list[Position]) -> Table:

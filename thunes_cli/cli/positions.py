@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.durations import parse_duration
-from thunes_cli.cli.figures import count, money, price, rounded
+from thunes_cli.cli.figures import money, price, rounded
 from thunes_cli.cli.folding import folded, width_for
 from thunes_cli.cli.reading import Book, read_book
 from thunes_cli.cli.result import Result, Table
 from thunes_cli.clock import to_text
+from thunes_cli.counts import count
 from thunes_cli.ledger.known import read_prices
 from thunes_cli.ledger.positions import all_positions, open_positions
 from thunes_cli.model import ExitReason, Position, PositionStatus, plain

@@ -9,11 +9,12 @@ import typer
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count, money
+from thunes_cli.cli.figures import money
 from thunes_cli.cli.orders import order_data
 from thunes_cli.cli.positions import look_at, position_data
 from thunes_cli.cli.reading import Book, read_book, typed
 from thunes_cli.cli.result import Problem, Result
+from thunes_cli.counts import count
 from thunes_cli.errors import ExitCode, NotFound, UsageFault
 from thunes_cli.ledger.positions import open_positions
 from thunes_cli.model import Environment, Position, plain

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from thunes_cli.cli.call import Call
-from thunes_cli.cli.figures import count, moment
+from thunes_cli.cli.figures import moment
 from thunes_cli.cli.reading import typed
 from thunes_cli.cli.reconcile_view import exit_of, look_data, problems_of
 from thunes_cli.cli.result import Result
+from thunes_cli.counts import count
 
 if TYPE_CHECKING:
     from thunes_cli.cli.desk import Desk

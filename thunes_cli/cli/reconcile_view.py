@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from thunes_cli.cli.call import Call
-from thunes_cli.cli.figures import count
 from thunes_cli.cli.reading import typed
 from thunes_cli.cli.result import Problem
+from thunes_cli.counts import count
 from thunes_cli.errors import ExitCode
 from thunes_cli.model import ZERO, plain
 

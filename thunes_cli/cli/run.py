@@ -10,9 +10,10 @@ import typer
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count, moment
+from thunes_cli.cli.figures import moment
 from thunes_cli.cli.result import Problem, Result, Table
 from thunes_cli.clock import to_text
+from thunes_cli.counts import count
 from thunes_cli.errors import ExitCode, Locked, UsageFault
 
 if TYPE_CHECKING:

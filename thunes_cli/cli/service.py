@@ -12,8 +12,8 @@ import typer
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count
 from thunes_cli.cli.result import Result
+from thunes_cli.counts import count
 from thunes_cli.errors import UsageFault
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ from typing import Any
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count, fact_lines
+from thunes_cli.cli.figures import fact_lines
 from thunes_cli.cli.result import Result, Table
 from thunes_cli.cli.sim_link import DirOption, UrlOption, find_exchange
+from thunes_cli.counts import count
 
 _SHOWN = 10
 

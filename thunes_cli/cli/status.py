@@ -7,11 +7,12 @@ from typing import Any
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import count, fact_lines, moment, money
+from thunes_cli.cli.figures import fact_lines, moment, result
 from thunes_cli.cli.folding import folded, width_for
 from thunes_cli.cli.reading import Book, read_book, typed
 from thunes_cli.cli.result import Problem, Result
 from thunes_cli.clock import to_text
+from thunes_cli.counts import count
 from thunes_cli.errors import ExitCode
 from thunes_cli.ledger.breakers import BreakerState
 from thunes_cli.ledger.daemon import JobRow
@@ -209,11 +210,9 @@ def _feed_line(health: Health) -> str:
 
 def _pnl_line(health: Health) -> str:
     rows = health.rows
-    quotes = {position.quote for position in rows.positions}
-    quote = quotes.pop() if len(quotes) == 1 else ""
     limit = rows.limits.get("max_daily_loss")
     stops = f"; entries stop at -{limit}" if limit is not None else ""
-    return f"{money(rows.daily_pnl, quote=quote, sign=True)}{f' {quote}' * bool(quote)} realised{stops}"
+    return f"{result(rows.daily_pnl, quote=rows.quote)} realised{stops}"
 
 
 def _breaker_line(health: Health) -> str:
@@ -228,7 +227,7 @@ def _audit_line(health: Health) -> str:
     head, waiting = health.rows.audit_head, health.rows.audit_outbox
     if head.problem is not None:
         return f"NOT written; {count(waiting, 'record')} waiting"
-    behind = f"; {waiting} on their way to the file" if waiting else ""
+    behind = f"; {waiting} more on the way to the file" if waiting else ""
     return f"{count(head.seq, 'record')}{behind}"
 
 

@@ -19,14 +19,15 @@ LEDGER = "thunes.db"
 TRAIL = "audit_trail.jsonl"
 LOG = "thunes.log"
 BACKUPS = "backups"
+CRASHES = "crashes"
 SIM = "sim"
 RESERVE = ".reserve"
 
 MODE = 0o700  # the home holds keys and what the account owns
 _MEMBERS = frozenset(
-    {ENV_FILE, BACKUPS, SIM, RESERVE, "daemon.lock", "audit.lock", "audit_key", "audit_key.pub", "lost+found"}
+    {ENV_FILE, BACKUPS, CRASHES, SIM, RESERVE, "daemon.lock", "audit.lock", "audit_key", "audit_key.pub", "lost+found"}
 )
-_MEMBER_PREFIXES = ("thunes.", "audit_trail", ".env.", "private_key-")  # with -wal, .ckpt, segments, .age
+_MEMBER_PREFIXES = ("thunes.", "audit_trail", "alerts-", ".env.", "private_key-")  # with -wal, .ckpt, segments, .age
 
 
 class HomeInUse(ConfigError):
@@ -115,7 +116,19 @@ def _restore_of(path: Path) -> str:
     found = [each for ending in ("", ".age") for each in (path / BACKUPS).glob(f"thunes-*.tar.zst{ending}")]
     if not found:
         return ""
-    return f"from the newest backup: thunes backup restore {shlex.quote(str(max(found)))} --to DIR"
+    return f"from the newest backup: thunes backup restore {shlex.quote(str(max(found)))} --in-place"
+
+
+def check_unlost(path: Path) -> None:
+    """Return unless this is a home whose ledger was lost: one made anew there would know of no position and no order.
+
+    Raises:
+        HomeInUse: its trail is still there (78).
+    """
+    trail = path / TRAIL
+    if not (path / LEDGER).exists() and trail.is_file() and trail.stat().st_size:
+        anew = "move it away, then: thunes init, and thunes reconcile --rebuild"
+        raise HomeInUse(path, "it lost its ledger, the audit trail is still there", hint=_restore_of(path) or anew)
 
 
 def _directory_owner(path: Path) -> int | None:

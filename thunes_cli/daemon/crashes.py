@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from thunes_cli.clock import to_text
-from thunes_cli.config.home import LOG
+from thunes_cli.config.home import CRASHES, LOG
 from thunes_cli.config.private_file import write_private_file
 from thunes_cli.ledger import controls, orders, outbox, positions
 from thunes_cli.ledger.daemon import read_daemon
@@ -29,7 +29,6 @@ from thunes_cli.model import plain
 
 _log = logging.getLogger(__name__)
 
-CRASHES = "crashes"
 KEPT = 20
 _STACKS = ".stacks"
 _TAIL_LINES, _TAIL_BYTES = 200, 256 * 1024

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from thunes_cli.alerts.telling import tell_prices_back, tell_prices_lost, tell_stream_back, tell_stream_lost
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
+from thunes_cli.counts import count
 from thunes_cli.daemon.records import FEED_DOWN, record_feed
 from thunes_cli.exchange.line import Change as Became
 from thunes_cli.market.stream_feed import Notice, StreamFeed
@@ -66,7 +67,7 @@ class FeedWatch:
             change.record(Event.FEED_FELL_BACK, why=why, failed_reconnections=most)
             record_feed(change.connection, self._feed, self._journal.clock, fell_back=True)
             since = self._market_moment(line.heard_mono if line is not None else None)
-            tell_stream_lost(change, why=f"{most} reconnections failed, the last one: {why}", since=since)
+            tell_stream_lost(change, why=f"{count(most, 'reconnection')} failed, the last one: {why}", since=since)
 
     def _restore(self) -> None:
         """It is back; also when it was a daemon before this one that lost it."""

@@ -9,6 +9,7 @@ import math
 from datetime import timedelta
 
 from thunes_cli.audit.journal import Change
+from thunes_cli.counts import count
 from thunes_cli.ledger import alerts, positions
 from thunes_cli.ledger.alert_kinds import Kind
 from thunes_cli.ledger.alerts import Severity
@@ -23,7 +24,8 @@ def tell_open(change: Change, name: str, *, cause: str, failures: int, limits: B
     trips = count_trips(change.connection, since_wall=change.at_wall - _DAY)
     often = f" It is the {trips}th time within 24 h: look for the cause." if trips > OFTEN else ""
     text = (
-        f"The circuit breaker {name} opened: {failures} failures within {limits.window_s:g} s, the last: {cause}."
+        f"The circuit breaker {name} opened: {count(failures, 'failure')} within {limits.window_s:g} s,"
+        f" the last: {cause}."
         f" Nothing is sent but a probe every {limits.reset_s:g} s, until one is answered.{often}{_held(change)}"
         " Next: thunes breaker status"
     )

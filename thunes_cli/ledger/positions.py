@@ -115,6 +115,12 @@ def all_positions(connection: sqlite3.Connection) -> list[Position]:
     return [_position(row) for row in connection.execute("SELECT * FROM positions ORDER BY id").fetchall()]
 
 
+def traded_quote(connection: sqlite3.Connection) -> str:
+    """The one quote asset of all positions there ever were; nothing when there are several, or none."""
+    quotes = connection.execute("SELECT DISTINCT quote FROM positions LIMIT 2").fetchall()
+    return str(quotes[0]["quote"]) if len(quotes) == 1 else ""
+
+
 def move_to_epoch(connection: sqlite3.Connection, position_id: int, *, exchange_epoch: int) -> None:
     """A position belongs to another life of the exchange."""
     connection.execute("UPDATE positions SET exchange_epoch = ? WHERE id = ?", (exchange_epoch, position_id))

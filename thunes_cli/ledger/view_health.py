@@ -41,7 +41,8 @@ class HardExit(NamedTuple):
 class HealthRows(NamedTuple):
     """One snapshot. ``limits`` and ``feed`` are what the daemon recorded, empty before it ever did.
 
-    ``ban_left_s`` is what is left of a ban in force; ``key_rejected``: the exchange refused our key last.
+    ``ban_left_s`` is what is left of a ban in force; ``key_rejected``: the exchange refused our key last. ``quote`` is
+    what ``daily_pnl`` is counted in, empty where there are several, or no position ever was.
     """
 
     daemon: DaemonRow | None
@@ -58,6 +59,7 @@ class HealthRows(NamedTuple):
     positions: tuple[Position, ...]
     hard_exits: tuple[HardExit, ...]
     daily_pnl: Decimal
+    quote: str
     unfinished: tuple[orders.Sending, ...]
     reconciled: Reconciled | None
     backup: BackupRow | None
@@ -88,6 +90,7 @@ def read_health(connection: sqlite3.Connection, *, now: datetime, wall: datetime
         positions=held,
         hard_exits=_hard_exits(connection, held),
         daily_pnl=fills.realized_since(connection, utc_midnight(now)),
+        quote=positions.traded_quote(connection),
         unfinished=tuple(orders.unfinished(connection)),
         reconciled=_last_reconcile(connection),
         backup=newest_backup(connection),

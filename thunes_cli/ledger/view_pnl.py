@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from thunes_cli.clock import to_text
+from thunes_cli.clock import from_text, to_text
 from thunes_cli.ledger.known import read_prices
 from thunes_cli.ledger.positions import all_positions
 from thunes_cli.model import ZERO, Position, PositionStatus
@@ -17,7 +17,8 @@ from thunes_cli.model import ZERO, Position, PositionStatus
 class PnlRows:
     """``realized`` and ``fees`` are in quote; ``unvalued_fees`` counts fees no price was known for.
 
-    ``closed`` ended since then, oldest first; ``held`` is open now, with the last prices recorded.
+    ``closed`` ended since then, oldest first; ``held`` is open now, with the last prices recorded. ``began`` is when
+    the first of those fills traded, None without any.
     """
 
     realized: Decimal
@@ -26,15 +27,18 @@ class PnlRows:
     closed: tuple[Position, ...]
     held: tuple[Position, ...]
     prices: dict[str, tuple[Decimal, datetime]]
+    began: datetime | None
 
 
 def read_pnl(connection: sqlite3.Connection, *, since: datetime) -> PnlRows:
     """The rows of a profit and loss statement; ``since`` is market time."""
     realized, fees, unvalued = ZERO, ZERO, 0
     rows = connection.execute(
-        "SELECT realized, fee_quote, fee_valued FROM fills WHERE traded_at >= ?", (to_text(since),)
+        "SELECT realized, fee_quote, fee_valued, traded_at FROM fills WHERE traded_at >= ?", (to_text(since),)
     )
+    began = None
     for row in rows:
+        began = row["traded_at"] if began is None else min(began, row["traded_at"])
         realized += Decimal(row["realized"])
         fees += Decimal(row["fee_quote"])
         unvalued += row["fee_valued"] == "unknown"
@@ -47,4 +51,5 @@ def read_pnl(connection: sqlite3.Connection, *, since: datetime) -> PnlRows:
         closed=tuple(position for position in ended if position.was_traded_away),
         held=tuple(position for position in known if position.status is PositionStatus.OPEN),
         prices=read_prices(connection),
+        began=None if began is None else from_text(began),
     )

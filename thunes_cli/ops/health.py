@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from thunes_cli.clock import from_ms, from_text, to_ms, to_text
+from thunes_cli.counts import count
 from thunes_cli.ledger.breakers import BreakerState
 from thunes_cli.ledger.daemon import DaemonRow
 from thunes_cli.ledger.known import FALLBACKS_WITHIN
@@ -143,7 +144,7 @@ class _Look:
             message = (
                 f"{position.symbol} cannot be sold: {position.exit_problem};"
                 f" {plain(position.quantity)} {position.base} held, exit wanted ({position.exit_wanted}) for"
-                f" {span(self.now - position.exit_wanted_since)}, {hard.attempts} attempts"
+                f" {span(self.now - position.exit_wanted_since)}, {count(hard.attempts, 'attempt')}"
             )
             yield Concern("exit_blocked", message, f"explain position:{position.id}")
 
@@ -205,6 +206,6 @@ class _Look:
         since = to_text(self.wall - FALLBACKS_WITHIN)
         lately = [moment for moment in feed.get("fallbacks") or () if moment >= since]
         if len(lately) > MOST_FALLBACKS:
-            message = f"the price stream was given up {len(lately)} times within the hour; REST stood in"
+            message = f"the price stream was given up {count(len(lately), 'time')} within the hour; REST stood in"
             advice = "look at the network and at the exchange's announcements; FEED=rest does without streams"
             yield Concern("feed_unstable", message, advice=advice)

@@ -14,7 +14,7 @@ from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
 from thunes_cli.audit.key import announce_key, ensure_audit_key
 from thunes_cli.clock import Clock
-from thunes_cli.config.home import ENV_FILE, LEDGER, TRAIL, check_takeable, create_home, require_home
+from thunes_cli.config.home import ENV_FILE, LEDGER, TRAIL, check_takeable, check_unlost, create_home, require_home
 from thunes_cli.config.private_file import sync_directory, write_private_file
 from thunes_cli.errors import HomeMissing, LedgerMissing, OtherEnvironment, Unavailable
 from thunes_cli.ledger.connection import Ledger, open_for_reading, open_migrated
@@ -82,6 +82,7 @@ def plan_home(home: Path, *, write_settings: bool) -> tuple[str, ...]:
         HomeInUse, HomeNotOurs: the directory cannot be taken.
     """
     check_takeable(home)
+    check_unlost(home)
     steps = []
     if not home.is_dir():
         steps.append(f"create the directory {home}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change
+from thunes_cli.counts import count
 from thunes_cli.ledger import alerts, positions
 from thunes_cli.model import PositionStatus, plain
 from thunes_cli.risk.exits import BLOCKED_AFTER, back_off
@@ -30,7 +31,7 @@ def delay_exit(change: Change, position_id: int, *, failed: int, why: str, prove
     since = f", since {position.exit_wanted_since:%Y-%m-%d %H:%M:%S}Z" if position.exit_wanted_since else ""
     text = (
         f"Exit of {position.symbol} is blocked: {why}. {plain(position.quantity)} {position.base} are still held,"
-        f" wanted out ({position.exit_wanted}){since}; {failed} attempts failed, it is tried again."
+        f" wanted out ({position.exit_wanted}){since}; {count(failed, 'attempt')} failed, it is tried again."
         f" Next: thunes explain position:{position_id}"
     )
     new = alerts.raise_alert(

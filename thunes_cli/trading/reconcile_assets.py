@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from thunes_cli.counts import count
 from thunes_cli.exchange.filters import floor_to_step
 from thunes_cli.ledger.external import ExternalOrder
 from thunes_cli.model import ZERO, Position, Side, plain
@@ -90,10 +91,10 @@ def _different(asset: Asset, severity: Severity, reasons: Sequence[ExternalOrder
     kind = Kind.EXCHANGE_MORE if more else Kind.LOCAL_MORE
     explained = sum((order.effects[asset.name] for order in reasons), ZERO)
     if reasons and explained == asset.difference:
-        why = f"the {len(reasons)} order(s) that are not ours explain it"
+        why = f"explained by {count(len(reasons), 'order')} made outside THUNES"
     elif reasons:
         rest = amount(asset.difference - explained, asset.name)
-        why = f"orders that are not ours explain it but for {rest}"
+        why = f"explained by {count(len(reasons), 'order')} made outside THUNES but for {rest}"
     else:
         why = "no order explains it: " + ("a deposit?" if more else "a withdrawal?")
     size, relation = amount(abs(asset.difference), asset.name), "more" if more else "less"

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import from_ms, to_text
+from thunes_cli.counts import count
 from thunes_cli.exchange.failures import ExchangeFailure
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger import order_numbers, orders
@@ -141,7 +142,9 @@ class Resolver:
             if self._shows_in_the_account(sending, mono):
                 return
             self._move(
-                sending.order, OrderState.NOT_PLACED, why=f"proven: {absences} answers that there is no such order"
+                sending.order,
+                OrderState.NOT_PLACED,
+                why=f"proven: {count(absences, 'answer')} that there is no such order",
             )
             return
         with self._journal.change() as change:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from thunes_cli.counts import count
 from thunes_cli.ledger.breakers import OFTEN, BreakerState
 from thunes_cli.model import Position, plain
 from thunes_cli.spans import span
@@ -29,7 +30,7 @@ def _money(summary: DaySummary) -> Iterator[str]:
         f" unrealised {_amount(summary.unrealized)}"
     )
     rate = f", {100 * result.wins / result.trades:.0f} % won" if result.trades else ""
-    unvalued = f"; {result.unvalued} fees could not be valued and count as nothing" if result.unvalued else ""
+    unvalued = f"; {count(result.unvalued, 'fee')} could not be valued, counted as nothing" if result.unvalued else ""
     yield f"Trades closed: {result.trades}, won {result.wins}{rate}{unvalued}"
 
 
@@ -56,7 +57,7 @@ def _limits(summary: DaySummary) -> Iterator[str]:
     most = f" of {plain(limit)}{used}" if "max_daily_loss" in summary.limits else ""
     yield f"Loss counted today: {_amount(standing.counted_loss)}{most}"
     switch = standing.switch
-    rearmed = f", re-armed {standing.rearms_today} times today" if standing.rearms_today else ""
+    rearmed = f", re-armed {count(standing.rearms_today, 'time')} today" if standing.rearms_today else ""
     active = f"ACTIVE{_since(switch.since)}: {switch.reason}"
     yield f"Kill switch: {active if switch.active else 'off'}{rearmed}"
 
@@ -65,18 +66,18 @@ def _health(summary: DaySummary) -> Iterator[str]:
     breaker = summary.breaker
     state = "closed" if breaker.state is BreakerState.CLOSED else f"{breaker.state.value.upper()}: {breaker.cause}"
     often = " (OFTEN: thunes breaker history)" if summary.trips > OFTEN else ""
-    yield f"Breaker: {state}; {summary.trips} trips in 24 h{often}"
+    yield f"Breaker: {state}; {count(summary.trips, 'trip')} in 24 h{often}"
     if summary.ban is not None:
         yield f"Ban: HTTP {summary.ban.status} until {_moment(summary.ban.until_wall)} or later"
     mode = str(summary.feed.get("mode", "unknown"))
     age = f", {span(summary.now - summary.feed_at)} old" if summary.feed_at is not None else ""
     reconnects = summary.feed.get("reconnects", 0)
-    yield f"Prices: {mode.upper() if mode == 'down' else mode}{age}, {reconnects} reconnects"
+    yield f"Prices: {mode.upper() if mode == 'down' else mode}{age}, {count(int(reconnects), 'reconnect')}"
     yield f"Reconcile: {_reconciled(summary)}; unresolved orders: {summary.unresolved}"
     yield f"Audit trail: {_trail(summary)}"
     for condition in summary.conditions:
         what = f"{condition.kind} {condition.key}".rstrip()
-        yield f"STILL ON: {what}, since {_moment(condition.since)}, found {condition.times} times"
+        yield f"STILL ON: {what}, since {_moment(condition.since)}, found {count(condition.times, 'time')}"
     if summary.failing_channels:
         yield f"ALERTS WAIT for {', '.join(summary.failing_channels)}: thunes alerts list"
 
@@ -86,7 +87,7 @@ def _reconciled(summary: DaySummary) -> str:
     if run is None:
         return "never yet"
     ago = f"{span(summary.now - run.at)} ago"
-    return f"clean, {ago}" if run.clean else f"NOT CLEAN, {len(run.findings)} findings, {ago}"
+    return f"clean, {ago}" if run.clean else f"NOT CLEAN, {count(len(run.findings), 'finding')}, {ago}"
 
 
 def _trail(summary: DaySummary) -> str:
@@ -94,8 +95,8 @@ def _trail(summary: DaySummary) -> str:
     if head.tampered is not None:
         return f"CHANGED FROM OUTSIDE: {head.tampered}"
     if head.problem is not None:
-        return f"CANNOT BE WRITTEN: {head.problem}; {summary.unwritten} records wait"
-    return f"{head.seq} records"
+        return f"CANNOT BE WRITTEN: {head.problem}; {count(summary.unwritten, 'record')} not yet in it"
+    return count(head.seq, "record")
 
 
 def _since(moment: datetime | None) -> str:

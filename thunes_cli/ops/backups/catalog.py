@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from thunes_cli.errors import Locked, Unavailable
+from thunes_cli.ledger.backups import BackupRow
 from thunes_cli.ops.backups.faults import BackupMissing
+from thunes_cli.ops.backups.manifest import Manifest
 from thunes_cli.ops.backups.workplace import clear_left
 
 MODE = 0o700
@@ -36,6 +38,20 @@ class Backup:
     def checksum_path(self) -> Path:
         """Its SHA-256 beside it, as ``sha256sum -c`` reads it."""
         return self.path.with_name(self.path.name + ".sha256")
+
+
+def row_of(backup: Backup, manifest: Manifest, *, looked_wall: datetime, problem: str | None = None) -> BackupRow:
+    """What a ledger remembers of a backup that was looked at."""
+    return BackupRow(
+        id=backup.id,
+        made_wall=backup.made_at,
+        path=str(backup.path),
+        bytes=backup.bytes,
+        encrypted=backup.encrypted,
+        audit_seq=manifest.trail.seq,
+        verified_wall=looked_wall if problem is None else None,
+        problem=problem,
+    )
 
 
 def new_path(directory: Path, *, instance: str, wall: datetime, encrypted: bool) -> Path:

@@ -19,9 +19,9 @@ from thunes_cli.audit.segments import PUBLIC_KEY
 from thunes_cli.config.private_file import sync_directory
 from thunes_cli.config.settings import Settings
 from thunes_cli.errors import ThunesError, Unavailable
-from thunes_cli.ledger.backups import BackupRow, last_good_backup, save_backup, save_removed, save_verdict
+from thunes_cli.ledger.backups import last_good_backup, save_backup, save_removed, save_verdict
 from thunes_cli.ledger.identity import read_identity
-from thunes_cli.ops.backups.catalog import Backup, list_backups, working_in
+from thunes_cli.ops.backups.catalog import Backup, list_backups, row_of, working_in
 from thunes_cli.ops.backups.create import Wanted, create_backup
 from thunes_cli.ops.backups.manifest import Manifest
 from thunes_cli.ops.backups.retention import Retention, choose_kept
@@ -91,17 +91,7 @@ class BackupKeeper:
 
     def _remember(self, change: Change, backup: Backup, manifest: Manifest, verdict: Verdict) -> None:
         problem = None if verdict.valid else "; ".join(verdict.problems)
-        row = BackupRow(
-            id=backup.id,
-            made_wall=backup.made_at,
-            path=str(backup.path),
-            bytes=backup.bytes,
-            encrypted=backup.encrypted,
-            audit_seq=manifest.trail.seq,
-            verified_wall=change.at_wall if problem is None else None,
-            problem=problem,
-        )
-        save_backup(change.connection, row)
+        save_backup(change.connection, row_of(backup, manifest, looked_wall=change.at_wall, problem=problem))
         change.record(
             Event.BACKUP_CREATED,
             backup=backup.id,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thunes_cli.audit.segments import PUBLIC_KEY
-from thunes_cli.config.home import BACKUPS, LEDGER, RESERVE, SIM, TRAIL
+from thunes_cli.config.home import BACKUPS, CRASHES, LEDGER, RESERVE, SIM, TRAIL
 from thunes_cli.config.private_file import write_private_file
 from thunes_cli.errors import ThunesError
 from thunes_cli.ledger.connection import open_for_reading
@@ -23,7 +23,7 @@ from thunes_cli.ops.backups.live_trail import LiveTrail
 # What the backup brings, and what belongs to processes; all else was put there by somebody, and goes along.
 _NOT_OURS = frozenset({"daemon.lock", "audit.lock", RESERVE, "lost+found"})
 _BACKED_UP = (LEDGER, Path(TRAIL).stem)
-_KEPT_AS_LINKS = frozenset({BACKUPS, "crashes"})
+_KEPT_AS_LINKS = frozenset({BACKUPS, CRASHES})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,12 @@ from thunes_cli.clock import Clock
 from thunes_cli.config.home import ENV_FILE, LEDGER, TRAIL
 from thunes_cli.config.private_file import write_private_file
 from thunes_cli.errors import LedgerCorrupt, Unavailable
+from thunes_cli.ledger.backups import save_backup
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.identity import leave_epoch, read_identity, save_entries_from
 from thunes_cli.ledger.restoring import continue_trail, doubt_unfinished, expire_alerts, forget_daemon, know_epochs
 from thunes_cli.ops.backups.archive import SETTINGS
+from thunes_cli.ops.backups.catalog import Backup, row_of
 from thunes_cli.ops.backups.faults import PlaceTaken
 from thunes_cli.ops.backups.live_trail import LiveTrail, find_live_trail
 from thunes_cli.ops.backups.manifest import Manifest
@@ -89,17 +91,20 @@ def restore_to(unpacked: Path, manifest: Manifest, target: Path, **who: Fact) ->
     try:
         with staging_beside(target) as staging:
             _move_members(unpacked, staging)
-            made = _begin(staging, manifest, live=None, old=None, home=target, who=who)
+            made = _begin(staging, manifest, live=None, old=None, home=target, kept=None, who=who)
             put_in_place(staging, target)
     except OSError as error:
         raise Unavailable(f"{target} cannot be written: {_why(error)}", hint="df -h") from error
     return made
 
 
-def restore_in_place(unpacked: Path, manifest: Manifest, home: Path, **who: Fact) -> Restored:
+def restore_in_place(
+    unpacked: Path, manifest: Manifest, home: Path, *, kept: Backup | None = None, **who: Fact
+) -> Restored:
     """Replace a home whose daemon does not run; the old one stays beside it, whole.
 
-    Its settings, keys, log and backups are taken along. Its trail too, if it goes on where the backup's ends.
+    Its settings, keys, log and backups are taken along. Its trail too, if it goes on where the backup's ends. ``kept``
+    is the backup itself if it is one of those: it was just proven good, and the new ledger knows so.
     Raises: as :func:`restore_to`.
     """
     place = home.resolve()  # a link to a home stays one
@@ -112,7 +117,7 @@ def restore_in_place(unpacked: Path, manifest: Manifest, home: Path, **who: Fact
             take_along(place, staging)
             if live is not None:
                 take_trail(live, place, staging)
-            made = _begin(staging, manifest, live=live, old=old, home=home, who=who)
+            made = _begin(staging, manifest, live=live, old=old, home=home, kept=kept, who=who)
             aside = swap(staging, place)
     except OSError as error:
         raise Unavailable(f"{home} cannot be replaced: {_why(error)}", hint="df -h") from error
@@ -136,7 +141,14 @@ def _move_members(unpacked: Path, staging: Path) -> None:
 
 
 def _begin(
-    staging: Path, manifest: Manifest, *, live: LiveTrail | None, old: OldHome | None, home: Path, who: dict[str, Fact]
+    staging: Path,
+    manifest: Manifest,
+    *,
+    live: LiveTrail | None,
+    old: OldHome | None,
+    home: Path,
+    kept: Backup | None,
+    who: dict[str, Fact],
 ) -> Restored:
     """The first transaction of the restored home: a new epoch, so that no client id is used twice."""
     staging.chmod(MODE)
@@ -152,6 +164,8 @@ def _begin(
                 if live is not None:
                     continue_trail(connection, live.end, closed=live.closed, checkpoint=live.checkpoint, at=change.at)
                 forget_daemon(connection)
+                if kept is not None:
+                    save_backup(connection, row_of(kept, manifest, looked_wall=change.at_wall))
                 unsent = expire_alerts(connection)
                 tell_restored(change, manifest.id, unsent=unsent, replaced=() if old is None else old.unsent)
                 known = old.epochs if old is not None and old.instance == identity.instance else frozenset[str]()

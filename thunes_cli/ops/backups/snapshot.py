@@ -16,6 +16,7 @@ from pathlib import Path
 
 from thunes_cli.audit.record import line_hash
 from thunes_cli.audit.segments import checkpoint_path, closed_path, public_key_path
+from thunes_cli.counts import count
 from thunes_cli.errors import IntegrityError, LedgerCorrupt
 from thunes_cli.ledger.copying import copy_ledger
 from thunes_cli.ledger.identity import Identity, read_identity
@@ -94,7 +95,7 @@ def prove_ledger(connection: sqlite3.Connection, shown: Path | str) -> None:
     if told != ["ok"]:
         raise LedgerCorrupt(shown, "; ".join(told))
     if lost:
-        raise LedgerCorrupt(shown, f"{len(lost)} rows refer to rows that are not there")
+        raise LedgerCorrupt(shown, f"{count(len(lost), 'reference')} to rows that are not there")
 
 
 @contextmanager

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import timedelta
 from decimal import Decimal
 
+from thunes_cli.config.home import LOG
+from thunes_cli.counts import count
 from thunes_cli.model import PositionStatus, plain
 from thunes_cli.ops.check import Check, CheckStatus, judged
 from thunes_cli.ops.checklists.facts import DAY, Facts
@@ -54,7 +57,7 @@ def _concerns(facts: Facts) -> list[Check]:
     """Whatever `status` would name, one check each; one that is ok when it names nothing."""
     found = [concern for concern in facts.health.concerns if concern.code not in _OWN_CHECK]
     if not found:
-        return [Check("status", OK, "nothing needs you", "nothing")]
+        return [Check("status", OK, "nothing else needs you", "nothing")]
     return [
         Check(
             concern.code,
@@ -99,15 +102,17 @@ def _log(facts: Facts) -> Check:
         FAIL if bad else OK,
         str(facts.log_errors),
         expected,
-        f"less {facts.home}/thunes.log" if bad else "",
+        f"less {shlex.quote(str(facts.home / LOG))}" if bad else "",
     )
 
 
 def _disk(facts: Facts) -> Check:
     used = facts.disk_used
     status = FAIL if used >= FULL else WARN if used >= NEARLY_FULL else OK
-    hint = f"du -sh {facts.home}/*; thunes backup prune --dry-run"
-    return judged("disk", status, f"{used:.0%} used", expected=f"less than {NEARLY_FULL:.0%}", hint=hint)
+    hint = f"du -sh {shlex.quote(str(facts.home))}/*; thunes backup prune --dry-run"
+    return judged(
+        "disk", status, f"{used * 100:.0f} % used", expected=f"less than {NEARLY_FULL * 100:.0f} %", hint=hint
+    )
 
 
 def _result(facts: Facts) -> Check:
@@ -125,7 +130,7 @@ def _result(facts: Facts) -> Check:
 def _win_rate(facts: Facts) -> Check:
     closed, expected = facts.pnl_month.closed, "40 to 60 % of 30 days' trades"
     if len(closed) < FEWEST_TRADES:
-        return Check("win rate", SKIP, f"{len(closed)} trades", expected)
+        return Check("win rate", SKIP, count(len(closed), "trade"), expected)
     wins = sum(position.realized > 0 for position in closed)
     rate = Decimal(wins) / len(closed) * _HUNDRED
     odd = not 40 <= rate <= 60  # noqa: PLR2004 - the runbook's band, in percent
@@ -165,7 +170,7 @@ def _trail(facts: Facts) -> Check:
         return Check("audit trail", FAIL, head.tampered, "as it was written", "thunes audit validate --deep")
     if head.problem is not None:
         return Check("audit trail", FAIL, head.problem, "can be written", "ls -l, df -h")
-    return Check("audit trail", OK, f"{head.seq} records", "can be written")
+    return Check("audit trail", OK, count(head.seq, "record"), "can be written")
 
 
 def _backup(facts: Facts) -> Check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from thunes_cli import __version__
+from thunes_cli.counts import count
 from thunes_cli.ops.check import Check, CheckStatus, judged
 from thunes_cli.ops.checklists.daily import key_age
 from thunes_cli.ops.checklists.facts import Facts
@@ -47,7 +48,10 @@ def _return(facts: Facts) -> Check:
     curve = facts.curve
     if curve is None or curve.days < DAYS:
         return Check(
-            "return, 30 days", CheckStatus.SKIP, f"{0 if curve is None else curve.days} days of {DAYS}", "above 0 %"
+            "return, 30 days",
+            CheckStatus.SKIP,
+            f"{count(0 if curve is None else curve.days, 'day')} of {DAYS}",
+            "above 0 %",
         )
     value = total_return_pct(curve.last(DAYS))
     status = CheckStatus.OK if value > 0 else CheckStatus.WARN

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from thunes_cli.audit.report import Report
+from thunes_cli.counts import count
 from thunes_cli.ops.check import Check, CheckStatus, judged
 from thunes_cli.ops.checklists.facts import Facts
 from thunes_cli.spans import span
@@ -27,7 +28,7 @@ def sharpe(facts: Facts, *, days: int) -> Check:
     curve = facts.curve
     if curve is None or curve.days < days:
         have = 0 if curve is None else curve.days
-        return Check(name, CheckStatus.SKIP, f"{have} days of {days}", expected)
+        return Check(name, CheckStatus.SKIP, f"{count(have, 'day')} of {days}", expected)
     ratio = sharpe_ratio(curve.last(days).returns)
     if ratio is None:
         return Check(name, CheckStatus.SKIP, "no two days differ", expected)
@@ -55,7 +56,12 @@ def _trail(report: Report | None) -> Check:
         bad = report.first_bad
         value = f"{bad.file.name} line {bad.fault.line}: {bad.fault.problem}"
         return Check("audit trail", CheckStatus.FAIL, value, "as it was written", "thunes audit validate --deep")
-    return Check("audit trail", CheckStatus.OK, f"{report.records} records, {report.checkpoints} checkpoints", "sound")
+    return Check(
+        "audit trail",
+        CheckStatus.OK,
+        f"{count(report.records, 'record')}, {count(report.checkpoints, 'checkpoint')}",
+        "sound",
+    )
 
 
 def _stale(facts: Facts) -> list[Check]:
