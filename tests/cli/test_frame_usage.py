@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from frame import invoke
 
+from thunes_cli.cli.app import run
+from thunes_cli.cli.streams import Streams
 from thunes_cli.cli.table import COMMANDS
 from thunes_cli.cli.usage import suggest
 
@@ -26,7 +30,7 @@ from thunes_cli.cli.usage import suggest
             "no such option: --home",
             "--home goes before the command: thunes --home … look",
         ),
-        (("look", "extra"), "got unexpected extra argument(s) (extra)", "thunes look --help"),
+        (("look", "extra"), "too much: extra", "thunes look --help"),
         (("look", "--colour"), "option '--colour' requires an argument", "thunes look --help"),
         (
             ("look", "--colour", "blue"),
@@ -44,6 +48,36 @@ def test_usage_error(arguments: tuple[str, ...], message: str, hint: str) -> Non
     first, second = outcome.err.splitlines()
     assert first == f"thunes: {message}"
     assert second.startswith(f"  hint: {hint}")
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        ("killswitch deactivate", "--reason is missing", 'say why, it goes to the trail: --reason "..."'),
+        ("symbols freeze --reason x", "SYMBOL is missing", "thunes symbols freeze --help"),
+        ("reconcile adopt BTCUSDT --reason x", "--quantity is missing", "thunes reconcile adopt --help"),
+        (
+            "killswitch deactivate --reason x --yes",
+            "no such option: --yes",
+            '--yes is not enough here; --confirm takes "deactivate ENVIRONMENT", as in "deactivate live".',
+        ),
+        (
+            "killswitch activate --reason flash crash",
+            "too much: crash",
+            'quote a text of several words: --reason "..."',
+        ),
+        ("sim fault wsdrop", "there is no fault 'wsdrop'", "did you mean ws_drop? thunes sim faults"),
+        ("sim fault xyzzy", "there is no fault 'xyzzy'", "thunes sim faults"),
+    ],
+)
+def test_slips_of_real_commands(line: str, message: str, hint: str) -> None:
+    """Words of several and a forgotten reason are told alike by every command, with what to type."""
+    streams = Streams(stdin=io.StringIO(), stdout=io.StringIO(), stderr=io.StringIO())
+
+    code = run(line.split(), environ={"HOME": "/nonexistent"}, streams=streams)
+
+    assert code == 2
+    assert streams.stderr.getvalue() == f"thunes: {message}\n  hint: {hint}\n"
 
 
 @pytest.mark.parametrize(

@@ -366,7 +366,11 @@ def test_without_a_home_shapes_are_looked_for(repository: Repository, monkeypatc
     repository.commit("a", KEY)
     monkeypatch.chdir(repository.path)
 
-    assert thunes("keys", "scan", "--json", environ=PLAIN).code == 3
+    found = thunes("keys", "scan", "--json", environ=PLAIN)
+    hook = thunes("keys", "scan", "--staged", environ=PLAIN)
+
+    assert (found.code, found.data["by_look_alone"]) == (3, True)
+    assert (hook.code, "no home here" in hook.out) == (0, True)
     assert thunes("--home", "/nonexistent/home", "keys", "scan", "--json", environ=PLAIN).code == 10
 
 

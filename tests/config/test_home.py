@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from thunes_cli.config.home import LEDGER, HomeInUse, create_home, find_home, require_home
-from thunes_cli.errors import ConfigError, HomeMissing, HomeNotOurs, LedgerMissing
+from thunes_cli.config.home import LEDGER, HomeInUse, check_takeable, create_home, find_home, require_home
+from thunes_cli.errors import ConfigError, HomeMissing, HomeNotOurs, LedgerMissing, NotFound
 
 NOWHERE = Path("/nonexistent/etc/thunes/home")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's files")
@@ -119,6 +119,36 @@ def test_missing_homes_name_the_command_that_creates_one(kind: str, tmp_path: Pa
     assert raised.value.hint == (
         "name a directory: thunes --home DIR init" if taken else f"create one: thunes --home '{path}' init"
     )
+
+
+def test_a_relative_home_below_a_directory_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody removed the directory the shell is in: 10, and why."""
+    place = tmp_path / "gone"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    place.rmdir()
+
+    with pytest.raises(NotFound, match="current directory is gone"):
+        find_home("here", {})
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["too long", "below a file", "link to nothing", "loop"])
+def test_a_place_where_no_home_can_be_is_refused_by_init(kind: str, tmp_path: Path) -> None:
+    """78 before anything is made, in the system's own words."""
+    path = tmp_path / "home"
+    if kind == "too long":
+        path = tmp_path / ("x" * 300)
+    elif kind == "below a file":
+        path.touch()
+        path = path / "deeper"
+    else:
+        path.symlink_to(path if kind == "loop" else "nowhere")
+
+    with pytest.raises(HomeInUse):
+        check_takeable(path)
+    with pytest.raises(HomeMissing):
+        require_home(path)
 
 
 def test_a_directory_without_ledger_is_told_apart(tmp_path: Path) -> None:

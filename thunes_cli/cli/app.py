@@ -15,9 +15,10 @@ from thunes_cli.cli.result import Problem, Result, failure
 from thunes_cli.cli.stamp import read_stamp
 from thunes_cli.cli.streams import Streams, process_streams
 from thunes_cli.cli.table import COMMANDS, Entry
-from thunes_cli.errors import ExitCode, ThunesError
+from thunes_cli.errors import ExitCode, NotFound, ThunesError
 
 _FORMATS = ("text", "json")
+_NOWHERE = NotFound("the current directory is gone", hint="cd to one that is there")
 
 
 def run(
@@ -75,7 +76,17 @@ def _find(invocation: Invocation) -> Answer:
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _reader_is_gone(invocation.streams.stdout):
             raise
-        return _crashed(error, invocation, None)
+        nowhere = isinstance(error, FileNotFoundError) and _is_nowhere()
+        return answer_of(invocation, failure(_NOWHERE), raised=True) if nowhere else _crashed(error, invocation, None)
+
+
+def _is_nowhere() -> bool:
+    """Whether somebody removed the directory we were started in: nothing relative to it can be found."""
+    try:
+        os.getcwd()  # noqa: PTH109 - pathlib is not imported for this
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _bad_format(environ: Mapping[str, str]) -> Problem | None:

@@ -66,10 +66,12 @@ def crash_result(
 
 
 def _append(home: Path | None, text: str) -> Path | None:
-    if home is None or not home.is_dir():
+    if home is None:
         return None
     log = home / "thunes.log"
     try:
+        if not home.is_dir():
+            return None
         descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)

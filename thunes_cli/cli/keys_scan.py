@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _SHORTEST_VALUE = 12  # of a setting's secret; shorter ones are in every other word
 _MOST_PROBLEMS = 20
+_BY_LOOK = "there is no home here to compare with: only what looks like a secret is found"
 _ROTATE_FIRST = "a key that was seen is no secret any more, deleted or not: replace it first"
 
 
@@ -84,7 +85,7 @@ def keys_scan(
             raise NotFound(f"there is no {each}", hint="thunes keys scan PATH...")
         scan.look_at(each.expanduser().absolute())
     marked = _mark(call, known.current, scan.leaks)
-    return _result(call, scan, marked=marked)
+    return _result(call, scan, known, marked=marked)
 
 
 def _known(call: Call) -> _Known:
@@ -202,7 +203,7 @@ def _mark(call: Call, current: KeyRow | None, leaks: list[Leak]) -> bool:
     return change_home(call, work)[0]
 
 
-def _result(call: Call, scan: Scan, *, marked: bool) -> Result:
+def _result(call: Call, scan: Scan, known: _Known, *, marked: bool) -> Result:
     counter = scan.counter
     looked = f"looked at {count(counter.files, 'file')} and {count(counter.objects, 'object')} of git"
     unread = tuple(Problem("unread", f"{place} could not be read: {why}", "") for place, why in scan.unread)
@@ -220,12 +221,14 @@ def _result(call: Call, scan: Scan, *, marked: bool) -> Result:
             "leaks": [_leak(each) for each in scan.leaks],
             "scanned": {"files": counter.files, "objects": counter.objects, "bytes": counter.bytes},
             "passed_over": scan.passed_over,
+            "by_look_alone": known.home is None,
             "unread": [{"place": place, "why": why} for place, why in scan.unread],
         },
         text=(
             *((Table(("place", "what", "whose"), rows), hint) if rows else ()),
             *((f"the key in use is compromised: {typed(call, 'keys status')}",) if marked else ()),
             *((passed,) if scan.passed_over else ()),
+            *((_BY_LOOK,) if known.home is None else ()),
             *(f"warning: {problem.message}" for problem in unread),
             f"{looked}: {count(len(rows), 'secret') if rows else 'no secret'} found",
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,7 @@ from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.result import Result
 from thunes_cli.counts import count
-from thunes_cli.errors import UsageFault
+from thunes_cli.errors import ConfigError, UsageFault
 
 if TYPE_CHECKING:
     from thunes_cli.ops.service.units import Place
@@ -26,7 +27,7 @@ UserOption = Annotated[
 
 @command(
     examples=("thunes service print", "thunes service print --cron", "thunes service print thunes.service"),
-    exits=((0, "printed"), (2, "no such unit or user"), 10),
+    exits=((0, "printed"), (2, "no such unit or user"), 10, 78),
 )
 def service_print(
     call: Call,
@@ -90,14 +91,16 @@ def service_install(
 
 
 def _place(call: Call, user: str | None) -> Place:
-    """Raises: HomeMissing (10). UsageFault: no such user, or root, as which nothing of this has to run (2)."""
+    """Raises: HomeMissing (10). UsageFault: no such user (2). ConfigError: no unit can name the home (78)."""
     from thunes_cli.config.home import LEDGER
     from thunes_cli.errors import HomeMissing
     from thunes_cli.ops.service.units import Place
 
     home = call.home
     if not (home / LEDGER).exists():
-        raise HomeMissing(home, hint=f"thunes --home {home} init")
+        raise HomeMissing(home, hint=f"thunes --home {shlex.quote(str(home))} init")
+    if not str(home).isprintable():
+        raise ConfigError("no unit can name this home: its path holds a line break or the like", hint="rename it")
     owner = home.stat().st_uid
     try:
         name = user or pwd.getpwuid(owner).pw_name
@@ -105,7 +108,9 @@ def _place(call: Call, user: str | None) -> Place:
     except KeyError:
         raise UsageFault(f"there is no user {user or owner}", hint="useradd --system thunes; or: --user NAME") from None
     if entry.pw_uid != owner:
-        raise UsageFault(f"{home} belongs to user {owner}, not to {name}", hint=f"chown -R {name} {home}")
+        raise UsageFault(
+            f"{home} belongs to user {owner}, not to {name}", hint=f"chown -R {name} {shlex.quote(str(home))}"
+        )
     installed = (sys.prefix, sys.base_prefix, Path(__file__).parents[2])
     program = tuple(dict.fromkeys(Path(os.path.realpath(path)) for path in installed))
     return Place(home, name, (sys.executable, "-m", "thunes_cli"), program)

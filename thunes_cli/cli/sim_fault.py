@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.result import Result, Table
 from thunes_cli.cli.sim_link import DirOption, UrlOption, find_exchange
+from thunes_cli.counts import count
 from thunes_cli.errors import Unavailable, UsageFault
 from thunes_cli.sim.fault_kinds import NATURES, FaultKind
 
@@ -50,7 +52,9 @@ def sim_fault(
     Others are done at once. A fault that was accepted survives a kill of the exchange.
     """
     if kind not in set(FaultKind):
-        raise UsageFault(f"there is no fault {kind!r}", hint="thunes sim faults")
+        like = get_close_matches(kind.lower(), [str(each) for each in FaultKind], n=1)
+        meant = f"did you mean {like[0]}? " if like else ""
+        raise UsageFault(f"there is no fault {kind!r}", hint=f"{meant}thunes sim faults")
     answer = find_exchange(call, url=url, directory=directory).post(
         "/sim/fault",
         {
@@ -87,7 +91,7 @@ def _told(kind: str, answer: dict[str, Any]) -> str:
     often = (
         "" if fault["remaining"] is None else f", {fault['remaining']} times" if fault["remaining"] > 1 else ", once"
     )
-    return f"ordered: {kind} on {fault['path']}{often}; {len(answer['queued'])} wait"
+    return f"ordered: {kind} on {fault['path']}{often}; waiting: {len(answer['queued'])}"
 
 
 def _plain(value: object) -> str:
@@ -120,7 +124,8 @@ def sim_faults(
     kinds = [{"kind": str(kind), "effect": nature.effect} for kind, nature in NATURES.items()]
     if clear:
         answer = find_exchange(call, url=url, directory=directory).post("/sim/faults/clear", {})
-        text = f"cleared: {answer['cleared']} waiting, {answer['bans_lifted']} bans, {len(answer['resumed'])} symbols"
+        lifted, resumed = count(answer["bans_lifted"], "ban"), count(len(answer["resumed"]), "symbol")
+        text = f"cleared: {answer['cleared']} waiting, {lifted}, {resumed}"
         return Result(data={"kinds": kinds, "queued": []}, text=(text,), changed=True)
     queued = _queued(call, url=url, directory=directory)
     rows = tuple((each["kind"], each["effect"]) for each in kinds)

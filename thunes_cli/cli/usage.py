@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from typer._click.core import Context
-from typer._click.exceptions import NoSuchOption, UsageError
+from typer._click.exceptions import MissingParameter, NoSuchOption, UsageError
 from typer.core import TyperOption
 
 from thunes_cli.cli.invocation import ROOT_VALUED
@@ -14,6 +14,8 @@ from thunes_cli.cli.table import Entry
 from thunes_cli.cli.tree import LazyGroup, path_of
 from thunes_cli.errors import ExitCode
 
+_WHY = 'say why, it goes to the trail: --reason "..."'
+_EXTRA = "Got unexpected extra argument(s) ("
 _LIKE_LINE = 0.7
 _LIKE_WORD = 0.65  # two letters of three: "pln" means pnl
 
@@ -40,6 +42,13 @@ def usage_result(error: UsageError, entries: Sequence[Entry]) -> Result:
     context = error.ctx
     if isinstance(error, NoSuchOption):
         hint = _option_hint(error, path) or hint
+    elif isinstance(error, MissingParameter) and error.param is not None:
+        name = error.param.opts[0] if isinstance(error.param, TyperOption) else error.param.human_readable_name
+        message, hint = f"{name} is missing", _WHY if name == "--reason" else hint
+    elif message.startswith(_EXTRA):
+        message = f"too much: {message.removeprefix(_EXTRA).removesuffix('.').removesuffix(')')}"
+        if any("--reason" in option.opts for option in _options(context)):
+            hint = 'quote a text of several words: --reason "..."'
     elif context is not None and isinstance(context.command, LazyGroup):
         if message.startswith("Missing command"):
             message = f"{path or 'thunes'} needs a command: " + ", ".join(context.command.list_commands(context))
@@ -48,11 +57,15 @@ def usage_result(error: UsageError, entries: Sequence[Entry]) -> Result:
             meant = suggest(f"{path} {typed}".strip(), entries)
             hint = "did you mean " + " or ".join(f"thunes {entry}" for entry in meant) + "?" if meant else hint
             message = f"no such command: {f'{path} {typed}'.strip()}"
-    message = message[:1].lower() + message[1:].rstrip(".")
+    first = message[:1] if message[1:2].isupper() else message[:1].lower()  # an argument's name stays as it is
+    message = first + message[1:].rstrip(".")
     return Result(exit_code=ExitCode.USAGE, problems=(Problem("usage", message, hint),))
 
 
 def _option_hint(error: NoSuchOption, path: str) -> str:
+    phrase = next((option for option in _options(error.ctx) if "--confirm" in option.opts), None)
+    if error.option_name == "--yes" and phrase is not None:
+        return f"--yes is not enough here; --confirm takes {phrase.help}"
     root = error.ctx.find_root() if error.ctx is not None else None
     of_root = {name for option in _options(root) for name in option.opts}
     if error.option_name in of_root:

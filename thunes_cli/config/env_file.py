@@ -34,6 +34,8 @@ def read_env_file(path: Path, *, known: Collection[str], required: bool) -> Laye
         # Not blocking: a pipe that nobody writes to must not hold up the start.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
+        if path.is_symlink():
+            return Layer(faults=(Fault((), f"{path}: is a link to nothing"),))
         return Layer(faults=(Fault((), f"{path}: there is no such file"),) if required else ())
     except OSError as error:
         return Layer(faults=(Fault((), f"{path}: cannot be read: {error.strerror}"),))

@@ -10,9 +10,10 @@ import pwd
 import shlex
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from thunes_cli.errors import ConfigError, HomeMissing, HomeNotOurs, LedgerMissing
+from thunes_cli.errors import ConfigError, HomeMissing, HomeNotOurs, LedgerMissing, NotFound
 
 ENV_FILE = ".env"
 LEDGER = "thunes.db"
@@ -47,6 +48,7 @@ def find_home(option: str | None, environ: Mapping[str, str], *, etc: Path = Pat
 
     Raises:
         ConfigError: ``etc`` names something that is not an absolute path.
+        NotFound: the path is relative to a directory that was removed (10).
     """
     chosen = option or environ.get("THUNES_HOME")
     if chosen:
@@ -64,7 +66,11 @@ def find_home(option: str | None, environ: Mapping[str, str], *, etc: Path = Pat
 def _absolute(text: str, environ: Mapping[str, str]) -> Path:
     if text == "~" or text.startswith("~/"):
         return _user_directory(environ) / text[2:]
-    return Path(os.path.abspath(text))  # noqa: PTH100 - Path.absolute() would keep "a/../b" in every message
+    try:
+        return Path(os.path.abspath(text))  # noqa: PTH100 - Path.absolute() would keep "a/../b" in every message
+    except FileNotFoundError:
+        gone = "the current directory is gone, and this home is relative to it"
+        raise NotFound(f"{gone}: {text}", hint="cd to one that is there") from None
 
 
 def _user_directory(environ: Mapping[str, str]) -> Path:
@@ -100,7 +106,7 @@ def require_home(path: Path) -> Path:
     except PermissionError:
         raise _not_ours(path) from None
     if owner is None:
-        taken = path.exists() or path.is_symlink()
+        taken = os.path.lexists(path)
         raise HomeMissing(path, hint="name a directory: thunes --home DIR init" if taken else f"create one: {command}")
     if owner == os.geteuid():
         if not has_ledger:
@@ -194,9 +200,17 @@ def check_takeable(path: Path) -> None:
     Raises:
         HomeInUse: it holds other things (78). HomeNotOurs: it belongs to another user (10).
     """
-    if not path.is_dir():
-        if path.exists():
-            raise HomeInUse(path, "it is no directory")
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.lstat()
+        found = next((each for each in (path, *path.parents) if os.path.lexists(each)), path)
+        if not stat.S_ISDIR(found.stat().st_mode):
+            raise HomeInUse(path, f"{'it' if found == path else found} is no directory")
+    except PermissionError:
+        raise
+    except OSError as error:  # a link to nothing, a loop of links, a name that is too long
+        raise HomeInUse(path, error.strerror or str(error)) from None
+    if found != path:
         return
     if path.stat().st_uid != os.geteuid():
         raise _not_ours(path)
