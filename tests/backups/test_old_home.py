@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -109,29 +108,6 @@ def test_the_same_backup_twice(home: ExchangeHome, *, lost: bool) -> None:
     assert first.data["epoch"] != second.data["epoch"]
     assert {order.client_order_id for order in home.orders()} == bought
     assert home.ask("status", "--json").data["frozen_symbols"] == []
-
-
-def test_what_to_type_next_brings_a_lost_ledger_back(bot: BotHome, backup: Path) -> None:
-    """A home as a daemon leaves it, without its ledger: the hint of ``status`` works as it stands, and of ``list`` too.
-
-    Afterwards the new ledger knows that the backup it came from is good.
-    """
-    (bot.path / "alerts-log.lock").touch()
-    (bot.path / "crashes").mkdir()
-    bot.close()
-    for part in bot.path.glob("thunes.db*"):
-        part.unlink()
-
-    lost = bot.ask("status", "--json")
-    listed = bot.ask("backup", "list", "--json")
-    hint = lost.document["problems"][0]["hint"]
-    words = shlex.split(hint.partition(": thunes ")[2])
-    restored = bot.ask(*words[2:], *CONFIRM[1:])
-
-    assert words == ["--home", str(bot.path), "backup", "restore", str(backup), "--in-place"]
-    assert listed.document["problems"][0]["hint"].endswith(f" backup restore {id_of(backup)} --in-place")
-    assert (lost.code, restored.code) == (10, 15)
-    assert bot.ask("status", "--json").data["last_backup"]["verified"] is True
 
 
 def test_init_makes_no_second_ledger_where_one_was_lost(bot: BotHome, backup: Path) -> None:

@@ -52,20 +52,34 @@ def test_the_check_does_not_send_the_reader_to_itself(bot: BotHome) -> None:
     assert "thunes" not in problem["hint"]
 
 
-def test_a_lost_ledger_leads_to_the_newest_backup(bot: BotHome, tmp_path: Path) -> None:
-    """What the hint says is typed as it stands, with a directory for DIR, and the home is back."""
+def test_a_lost_ledger_leads_to_the_newest_backup(bot: BotHome) -> None:
+    """What the hints say is typed as it stands, in a home as a daemon leaves it, and the home is back.
+
+    The new ledger knows that the backup it came from is good.
+    """
     assert bot.ask("backup").code == 0
+    (bot.path / "alerts-log.lock").touch()
+    (bot.path / "crashes").mkdir()
     for path in bot.path.glob("thunes.db*"):
         path.unlink()
 
-    answer = bot.ask("status", "--json")
-    (problem,) = answer.document["problems"]
-    command = problem["hint"].partition(": ")[2].replace("DIR", str(tmp_path / "restored"))
-    restored = thunes(*shlex.split(command)[1:])
+    answer, listed = bot.ask("status", "--json"), bot.ask("backup", "list", "--json")
+    commands = [each.document["problems"][0]["hint"].rpartition(": ")[2] for each in (answer, listed)]
+    unasked = [thunes(*shlex.split(command)[1:]) for command in commands]
+    restored = thunes(*shlex.split(commands[0])[1:], "--confirm", "restore sim")
 
-    assert answer.code == 10
+    assert (answer.code, listed.code) == (10, 5)
+    assert [each.code for each in unasked] == [7, 7]
     assert restored.code in {0, 15}, restored
-    assert thunes("--home", str(tmp_path / "restored"), "status").code == 0
+    assert bot.ask("status", "--json").data["last_backup"]["verified"] is True
+
+
+def test_checks_name_the_home_that_was_named(bot: BotHome) -> None:
+    """Whoever types what stands beside a check reaches the home that was checked."""
+    named = f"thunes --home {shlex.quote(str(bot.path))} run"
+
+    assert named in bot.ask("check", "daily").out
+    assert bot.ask("check", "daily", "--json").data["checks"][0]["hint"].startswith(named)
 
 
 def test_a_file_is_no_home(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
+from thunes_cli.cli.invocation import addressed
 from thunes_cli.cli.reading import Book, read_book
 from thunes_cli.cli.result import Problem, Result, Table
+from thunes_cli.cli.table import COMMANDS
 from thunes_cli.counts import count
 from thunes_cli.errors import ExitCode
 
@@ -29,7 +32,7 @@ def check_daily(call: Call) -> Result:
     """
     from thunes_cli.ops.checklists.daily import daily
 
-    return _result(daily(_facts(call)))
+    return _result(call, daily(_facts(call)))
 
 
 @command(examples=("thunes check weekly", "thunes check weekly --json | jq '.data.checks'"), exits=_EXITS)
@@ -40,7 +43,7 @@ def check_weekly(call: Call) -> Result:
     """
     from thunes_cli.ops.checklists.weekly import weekly
 
-    return _result(weekly(_facts(call), _validated(call)))
+    return _result(call, weekly(_facts(call), _validated(call)))
 
 
 @command(examples=("thunes check monthly",), exits=_EXITS)
@@ -51,7 +54,7 @@ def check_monthly(call: Call) -> Result:
     """
     from thunes_cli.ops.checklists.monthly import monthly
 
-    return _result(monthly(_facts(call)))
+    return _result(call, monthly(_facts(call)))
 
 
 def _facts(call: Call) -> Facts:
@@ -81,7 +84,8 @@ def _validated(call: Call) -> Report | None:
         return None
 
 
-def _result(checks: Sequence[Check]) -> Result:
+def _result(call: Call, found: Sequence[Check]) -> Result:
+    checks = [replace(check, hint=addressed(check.hint, call.home_option, COMMANDS)) for check in found]
     bad = [check for check in checks if check.status == "fail"]
     warned = sum(check.status == "warn" for check in checks)
     rows = tuple((str(check.status), check.name, check.value, check.expected, check.hint) for check in checks)

@@ -93,18 +93,22 @@ def answer_of(invocation: Invocation, result: Result, *, raised: bool = False) -
 
 
 def _for_home(result: Result, home: str, entries: Sequence[Entry]) -> Result:
-    """What the problems tell to type, for the home that was named; typed as it stands it must not reach another one."""
-    import re
-    import shlex
     from dataclasses import replace
 
+    problems = tuple(each._replace(hint=addressed(each.hint, home, entries)) for each in result.problems)
+    return replace(result, problems=problems)
+
+
+def addressed(text: str, home: str | None, entries: Sequence[Entry]) -> str:
+    """What a text tells to type, for the home that was named; typed as it stands it must not reach another one."""
+    import re
+    import shlex
+
+    if home is None:
+        return text
     known = "|".join(sorted({entry.path.split()[0] for entry in entries}))
     named = f"thunes --home {shlex.quote(home)} "
-    problems = tuple(
-        each._replace(hint=re.sub(rf"\bthunes (?=(?:{known})\b)", lambda _: named, each.hint))
-        for each in result.problems
-    )
-    return replace(result, problems=problems)
+    return re.sub(rf"\bthunes (?=(?:{known})\b)", lambda _: named, text)
 
 
 ROOT_VALUED = frozenset({"--home", "--env-file"})

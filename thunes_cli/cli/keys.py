@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from thunes_cli.cli.asking import asking
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
+from thunes_cli.cli.invocation import addressed
 from thunes_cli.cli.reading import Book, read_book, typed
 from thunes_cli.cli.result import Problem, Result, Table
+from thunes_cli.cli.table import COMMANDS
 from thunes_cli.clock import to_text
 from thunes_cli.errors import ExitCode, OtherAccount
 from thunes_cli.exchange.key_rules import Due, Finding, Weight, due, findings
@@ -46,6 +48,7 @@ def keys_check(call: Call) -> Result:
     Asks the exchange with the key itself. It must be able to read and to trade spot; withdrawals, futures, transfers,
     margin and options must be off. The testnet tells nobody what a key may do: there only the account is asked.
     """
+    from thunes_cli.config.credentials import EMBEDDED
     from thunes_cli.exchange.key_answers import account_of
 
     identity = read_book(call, lambda book: book.identity)
@@ -64,7 +67,9 @@ def keys_check(call: Call) -> Result:
     if not account.can_trade:
         what = "its account may not trade"
         found.insert(0, Finding("account_may_not_trade", Weight.VIOLATION, what, "ask the exchange why"))
-    return _checked(account, asked.key, restrictions, found)
+    if asked.key.source == EMBEDDED:  # it makes its own: no command can put another kind in its place
+        found = [each for each in found if each.rule != "hmac"]
+    return _checked(call, account, asked.key, restrictions, found)
 
 
 def _note(asked: Asked, restrictions: KeyRestrictions | None) -> None:
@@ -78,7 +83,9 @@ def _note(asked: Asked, restrictions: KeyRestrictions | None) -> None:
             settle(change, facts, by="keys")
 
 
-def _checked(account: Account, key: Credentials, restrictions: KeyRestrictions | None, found: list[Finding]) -> Result:
+def _checked(
+    call: Call, account: Account, key: Credentials, restrictions: KeyRestrictions | None, found: list[Finding]
+) -> Result:
     violations = [each for each in found if each.weight is Weight.VIOLATION]
     warnings = [each for each in found if each.weight is Weight.WARNING]
     permissions = {} if restrictions is None else dict(restrictions.permissions)
@@ -101,7 +108,10 @@ def _checked(account: Account, key: Credentials, restrictions: KeyRestrictions |
         text=(
             f"key {data['fingerprint']} ({key.kind}, from {key.source}) of account {account.uid}",
             Table(("permission", "allowed"), rows) if rows else NOT_CHECKABLE,
-            *(f"warning: {each.what}\n  hint: {each.advice}" for each in warnings),
+            *(
+                f"warning: {each.what}\n  hint: {addressed(each.advice, call.home_option, COMMANDS)}"
+                for each in warnings
+            ),
         ),
         exit_code=ExitCode.ATTENTION if violations else ExitCode.OK,
         problems=tuple(Problem(each.rule, f"the API key: {each.what}", each.advice) for each in violations),

@@ -8,6 +8,7 @@ import typer
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
+from thunes_cli.cli.figures import result, rounded
 from thunes_cli.cli.reconcile import judgement, look_with_progress, positive
 from thunes_cli.cli.result import Result
 from thunes_cli.errors import NotFound
@@ -120,9 +121,8 @@ def reconcile_adopt(
         with desk.journal.change() as change:
             position, changed = adopt(change, look, rules, quantity=amount, price=cost, plan=desk.room.plan, who=who)
         desk.room.reconciler.keep(_look(call, desk), by="operator")
-    text = (
-        f"position {position.id} holds {plain(position.quantity)} {position.base}, stop at {plain(position.stop_price)}"
-    )
+    stop = plain(rounded(position.stop_price))
+    text = f"position {position.id} holds {plain(position.quantity)} {position.base}, stop at {stop}"
     return Result(data={"position": _position_data(position)}, text=(text,), changed=changed)
 
 
@@ -177,7 +177,7 @@ def reconcile_close(
                 who=who,
             )
         desk.room.reconciler.keep(_look(call, desk), by="operator")
-    text = f"position {after.id} is {str(after.status).lower()}, result {plain(after.realized)} {after.quote}"
+    text = f"position {after.id} is {str(after.status).lower()}, result {result(after.realized, quote=after.quote)}"
     return Result(data={"position": _position_data(after)}, text=(text,), changed=True)
 
 

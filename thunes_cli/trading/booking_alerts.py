@@ -30,8 +30,9 @@ def tell_late_order(change: Change, order: Order, before: Order) -> None:
 
 def tell_stop(change: Change, position: Position, price: Decimal) -> None:
     """Say that a stop-loss asks for an exit."""
+    stop = plain(round(position.stop_price, 8))
     text = (
-        f"Stop-loss of {position.symbol}: last price {plain(price)} is at or below {plain(position.stop_price)};"
+        f"Stop-loss of {position.symbol}: last price {plain(price)} is at or below {stop};"
         f" selling {plain(position.quantity)} {position.base}. Next: thunes positions list"
     )
     tell(change, ExitReason.STOP_LOSS, text, alerts.Severity.WARNING)
@@ -49,7 +50,9 @@ def tell_reused_trade_id(change: Change, order: Order, trade: Trade) -> None:
 def tell_closed(change: Change, position: Position, *, reason: str | None) -> None:
     """A stop-loss is told with its result, and a blocked exit is over; other sales are routine."""
     price = "-" if position.exit_price is None else plain(round(position.exit_price, 8))
-    result = f"{position.symbol} is sold at {price}: {plain(position.realized)} {position.quote}, fees taken off"
+    result = (
+        f"{position.symbol} is sold at {price}: {plain(round(position.realized, 8))} {position.quote}, fees taken off"
+    )
     following = f"Next: thunes explain position:{position.id}"
     if reason == ExitReason.STOP_LOSS:
         tell(change, ExitReason.STOP_LOSS, f"Stop-loss done, {result}. {following}", alerts.Severity.INFO)

@@ -84,5 +84,5 @@ def _backup(facts: Facts) -> Check:
 
 
 def _version() -> Check:
-    hint = "make advisories, on a machine with a network; try an update on the testnet first"
+    hint = "pip list --outdated, pip-audit; try an update on the testnet first"
     return Check("updates", CheckStatus.SKIP, f"THUNES {__version__}", "security patches are in", hint)
