@@ -156,3 +156,24 @@ def test_module_entry_point() -> None:
     )
 
     assert done.stdout.startswith(b"thunes ")
+
+
+def test_ctrl_c_in_a_callback_of_the_interpreter_is_not_lost() -> None:
+    """Python drops what is raised there and prints it; it comes again where the command can end."""
+    program = """
+import sys
+from thunes_cli.cli.main import _again
+sys.unraisablehook = _again
+class Callback:
+    def __del__(self):
+        raise KeyboardInterrupt
+try:
+    Callback()
+    while True:
+        pass
+except KeyboardInterrupt:
+    print("ended")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ended\n", "")

@@ -78,6 +78,17 @@ def test_help_page_has_examples_and_exit_status() -> None:
     assert "the look was bad" in exits
 
 
+def test_pages_of_groups_have_examples_and_exit_status_too() -> None:
+    """The root's page says what every code means, a group's where to look."""
+    root, group = invoke("--help").out, invoke("things", "--help").out
+
+    for page in (root, group):
+        examples, _, exits = page.partition("Examples:\n")[2].partition("\nExit status:\n")
+        assert examples.startswith("  thunes ")
+        assert exits.split()[0] == "0"
+    assert "  78   configuration" in root
+
+
 def test_pipe_gets_aligned_text() -> None:
     """In a pipe a table is aligned, numbers to the right, without wrapping, colour or rules."""
     table = Table(

@@ -19,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command as build_command
 
 from thunes_cli.cli.command import Command
+from thunes_cli.cli.epilog import write_epilog, write_group_epilog, write_root_epilog
 from thunes_cli.cli.invocation import Invocation
 from thunes_cli.cli.result import Result
 from thunes_cli.cli.table import Entry, Section
@@ -95,15 +96,7 @@ class FrameCommand(TyperCommand):
     def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Examples and exit status, where click would put an epilog."""
         del ctx
-        _write_epilog(self.spec, formatter)
-
-
-def _write_epilog(spec: Command[Any], formatter: HelpFormatter) -> None:
-    with formatter.section("Examples"):
-        for example in spec.examples:
-            formatter.write(f"  {example}\n")
-    with formatter.section("Exit status"):
-        formatter.write_dl([(str(int(code)), meaning) for code, meaning in spec.exits])
+        write_epilog(self.spec.examples, self.spec.exits, formatter)
 
 
 class LazyGroup(TyperGroup):
@@ -162,6 +155,14 @@ class LazyGroup(TyperGroup):
                 with formatter.section(section):
                     formatter.write_dl(rows)
 
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """At the root what every exit code means; a group's are those of its commands."""
+        del ctx
+        if self.depth:
+            write_group_epilog(self.entries[0].path, formatter)
+        else:
+            write_root_epilog(formatter)
+
 
 class LeadingGroup(LazyGroup):
     """A command under which others stand: ``reconcile`` compares, ``reconcile accept`` is another command."""
@@ -191,7 +192,7 @@ class LeadingGroup(LazyGroup):
     def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
         """As for a leaf."""
         del ctx
-        _write_epilog(self.spec, formatter)
+        write_epilog(self.spec.examples, self.spec.exits, formatter)
 
 
 _FRAME = frozenset({"frame_json", "frame_quiet"})
