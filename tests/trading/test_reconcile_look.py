@@ -235,6 +235,31 @@ def test_an_order_the_exchange_forgot_is_missing(holding: Room) -> None:
     assert kinds(holding) == ["missing_order"]
 
 
+def test_what_an_order_in_doubt_may_have_moved_is_no_theft(holding: Room) -> None:
+    """Balances are ahead of both lists: the doubt is the finding, not the coins that are gone."""
+    holding.exchange.script.append("unknown_after")
+    holding.show(SELL_NOW)
+    holding.engine.signal_check()
+    holding.exchange.reports.pop(holding.orders()[-1].client_order_id)
+
+    assert kinds(holding) == ["unresolved_order"]
+
+    holding.exchange.balances["USDT"] -= 1000000  # a SELL takes none
+    assert kinds(holding) == ["local_more", "unresolved_order"]
+
+
+def test_what_was_booked_a_moment_ago_is_not_missing_yet(holding: Room) -> None:
+    """The answer to an order came with its trades; the lists of both come later."""
+    holding.show(SELL_NOW)
+    holding.engine.signal_check()
+    holding.exchange.reports.pop(holding.orders()[-1].client_order_id)
+    holding.pass_by(timedelta(seconds=1))
+
+    assert kinds(holding) == []
+    holding.pass_by(timedelta(seconds=10))
+    assert kinds(holding) == ["missing_order"]
+
+
 def test_a_list_that_lags_is_asked_by_name(holding: Room) -> None:
     """Before an order counts as missing, the exchange is asked for it."""
     sell(holding)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from thunes_cli.counts import count
 from thunes_cli.exchange.filters import floor_to_step
 from thunes_cli.ledger.external import ExternalOrder
-from thunes_cli.model import ZERO, Position, Side, plain
+from thunes_cli.model import ZERO, Order, Position, Side, plain
 from thunes_cli.trading.accounting import EXACT
 from thunes_cli.trading.findings import Finding, Kind, OrderRef, Severity, amount
 from thunes_cli.trading.reconcile_inputs import Books, Market, Terms
@@ -49,8 +49,11 @@ def compare_assets(
     *,
     effects: Mapping[str, Decimal],
     strange: Sequence[ExternalOrder],
+    doubts: Sequence[Order] = (),
 ) -> dict[str, Asset]:
-    """Every asset that anybody says something of, with its finding where the sides differ."""
+    """Every asset that anybody says something of, with its finding where the sides differ and no order in doubt may
+    be the reason: that order is a finding of its own.
+    """
     names = market.totals.keys() | effects.keys() | books.not_ours.keys()
     compared = {}
     for name in sorted(names if terms.only is None else names & terms.only):
@@ -61,10 +64,21 @@ def compare_assets(
             not_ours=books.not_ours.get(name, ZERO),
             main=name in terms.main,
         )
-        if asset.difference:
+        if asset.difference and not any(_may_have_moved(order, asset) for order in doubts):
             asset = _judged(asset, books, terms, strange)
         compared[name] = asset
     return compared
+
+
+def _may_have_moved(order: Order, asset: Asset) -> bool:
+    """Whether an order that nobody knows the outcome of explains the difference: the lists may lag behind balances."""
+    if asset.name not in {order.base, order.quote}:
+        return False
+    received = order.base if order.side is Side.BUY else order.quote
+    if asset.name == received:
+        return asset.difference > 0
+    most = order.requested_quote if order.side is Side.BUY else order.requested_base
+    return asset.difference < 0 and -asset.difference <= (most or ZERO)
 
 
 def _judged(asset: Asset, books: Books, terms: Terms, strange: Sequence[ExternalOrder]) -> Asset:

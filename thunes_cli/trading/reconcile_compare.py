@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from thunes_cli.ledger.external import ExternalOrder, Stranger
-from thunes_cli.model import OrderState, plain
+from thunes_cli.model import Order, OrderState, plain
 from thunes_cli.trading.findings import Finding, Kind, OrderRef, Severity, TradeRef
 from thunes_cli.trading.reconcile_assets import Asset, compare_assets
 from thunes_cli.trading.reconcile_inputs import Books, Market, Terms
@@ -53,13 +54,14 @@ def compare(market: Market, books: Books, terms: Terms) -> Comparison:
     """Compare both sides; the same input gives the same findings, worst first."""
     found = sort_out(market, books, terms)
     strange = tuple(order for order in found.foreign if order.accepted_at is None)
-    assets = compare_assets(market, books, terms, effects=expected_effects(books, found), strange=strange)
+    effects = expected_effects(books, found)
+    assets = compare_assets(market, books, terms, effects=effects, strange=strange, doubts=_doubts(found, books))
     differing = [asset for asset in assets.values() if asset.finding is not None]
     wiped = looks_wiped(books, found) and any(asset.main for asset in differing)
     if wiped:
         findings = [_reset(found)]
     else:
-        findings = [*_of_orders(found, books), *findings_of_strangers(strange)]
+        findings = [*_of_orders(found, books, before=market.began - terms.slack), *findings_of_strangers(strange)]
         findings += [asset.finding for asset in differing if asset.finding is not None]
     findings = [finding for finding in findings if finding.key not in books.accepted]
     findings.sort(key=lambda finding: (-finding.severity.rank, finding.key))
@@ -80,7 +82,14 @@ def compare(market: Market, books: Books, terms: Terms) -> Comparison:
     )
 
 
-def _of_orders(found: Sorted, books: Books) -> Iterator[Finding]:
+def _doubts(found: Sorted, books: Books) -> list[Order]:
+    """Orders sent, of which neither list tells yet what they did: the balances may."""
+    told = {matched.order.id for matched in found.ours if matched.order is not None and matched.missing}
+    return [order for order in books.orders if order.state.live and order.sent_timestamp_ms and order.id not in told]
+
+
+def _of_orders(found: Sorted, books: Books, *, before: datetime) -> Iterator[Finding]:
+    """``before``: a list may lack what happened later, and nothing is missing yet."""
     for matched in found.ours:
         order, report = matched.order, matched.report
         if order is not None and order.id in books.in_flight:
@@ -91,11 +100,14 @@ def _of_orders(found: Sorted, books: Books) -> Iterator[Finding]:
             yield _unrecorded(matched)
         if matched.drifted:
             yield _drifted(matched)
-        if matched.gone:
+        if matched.gone and order is not None and order.updated_at < before:
             yield _missing(matched)
     for matched in found.unlisted:
         assert matched.order is not None
-        yield _unresolved(matched) if matched.order.state.live else _missing(matched)
+        if matched.order.state.live:
+            yield _unresolved(matched)
+        elif matched.order.updated_at < before:
+            yield _missing(matched)
 
 
 def _executed_more(matched: Matched) -> bool:
