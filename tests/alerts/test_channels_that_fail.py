@@ -13,6 +13,7 @@ from thunes_cli.alerts.notifier import ChatRefused, MessageRefused, Throttled
 from thunes_cli.alerts.outbox import Courier, settle
 from thunes_cli.audit.journal import Journal
 from thunes_cli.ledger.alerts import Severity
+from thunes_cli.ledger.view_alerts import read_alerts
 
 
 def test_a_refusal_is_told_on_the_other_channels_at_once(journal: Journal, time: ManualTime) -> None:
@@ -56,6 +57,9 @@ def test_a_text_that_is_refused_does_not_hold_up_the_rest(journal: Journal, time
     assert messenger.texts == ["good"]
     (dropped,) = rows(journal, "SELECT * FROM alert_messages WHERE state = 'dropped'")
     assert (dropped["attempts"], dropped["error"]) == (3, "too strange")
+    with journal.read() as connection:
+        told = read_alerts(connection, since=time.wall - timedelta(hours=1)).told
+    assert [(each.alert.text, each.state) for each in told] == [("poison", "dropped"), ("good", "sent")]
 
 
 def test_a_channel_that_fails_does_not_touch_the_others(journal: Journal, time: ManualTime) -> None:

@@ -124,6 +124,24 @@ def test_the_old_copy_that_comes_back_is_noticed(home: ExchangeHome) -> None:
         assert all(symbol["frozen"] for symbol in copy.ask("symbols", "list", "--json").data["symbols"])
 
 
+def test_what_a_new_home_took_for_its_baseline_is_taken_back(home: ExchangeHome) -> None:
+    """It had met the account and accepted a deposit: the past is ours again, and what came since is counted once."""
+    new = fresh(home)
+    new.meet()
+    home.move("USDT", "50")
+    home.stranger("BUY", quoteOrderQty="50")
+    assert new.ask("reconcile").code == 4
+    assert new.ask("reconcile", "accept", "USDT", "--reason", "deposit", *CONFIRM).code == 0
+    home.step()
+
+    answer = new.ask("reconcile", "--rebuild", *CONFIRM, "--json")
+
+    assert (answer.code, answer.data["clean"]) == (0, True), answer
+    balances = new.ask("balance", "--json").data["balances"]
+    assert {row["asset"] for row in balances if row["unexplained"] != "0"} == set()
+    assert rows(new, _POSITIONS, "positions") == rows(home, _POSITIONS, "positions")
+
+
 def test_only_an_empty_ledger_is_rebuilt(home: ExchangeHome) -> None:
     """78, and nothing is touched."""
     before = rows(home, _ORDERS, "orders")

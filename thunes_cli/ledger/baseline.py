@@ -11,6 +11,8 @@ from decimal import Decimal
 from thunes_cli.clock import from_text, to_text
 from thunes_cli.model import ZERO, Balance, plain
 
+_SINCE_CONTACT = ("flows", "cursors", "external_orders", "baseline", "exchange_epochs")
+
 
 class FlowKind(enum.StrEnum):
     """ACCEPTED: the operator knows of a deposit, a withdrawal, a trade by hand. ADOPTED: left it for a position."""
@@ -48,9 +50,9 @@ def save_baseline(
 
 
 def forget_baseline(connection: sqlite3.Connection, *, exchange_epoch: int) -> None:
-    """Take back a baseline that a rebuild replaces."""
-    connection.execute("DELETE FROM baseline WHERE exchange_epoch = ?", (exchange_epoch,))
-    connection.execute("DELETE FROM exchange_epochs WHERE exchange_epoch = ?", (exchange_epoch,))
+    """Take back a baseline that a rebuild replaces, and what was read and accepted since: as if never met."""
+    for table in _SINCE_CONTACT:
+        connection.execute(f"DELETE FROM {table} WHERE exchange_epoch = ?", (exchange_epoch,))  # noqa: S608 - our names
 
 
 def baseline_taken(connection: sqlite3.Connection, *, exchange_epoch: int) -> datetime | None:
