@@ -46,6 +46,14 @@ def cases(home: Path) -> list[Case]:
         "thunes breaker status": (*here, "breaker", "status"),
         "thunes breaker status --json": (*here, "breaker", "status", "--json"),
         "thunes explain position:7 --json": (*here, "explain", "position:7", "--json"),
+        "thunes alerts list": (*here, "alerts", "list"),
+        "thunes audit tail": (*here, "audit", "tail"),
+        "thunes audit validate": (*here, "audit", "validate"),
+        "thunes check daily": (*here, "check", "daily"),
+        "thunes check monthly": (*here, "check", "monthly"),
+        "thunes keys status": (*here, "keys", "status"),
+        "thunes config show": (*here, "config", "show"),
+        "thunes backup list": (*here, "backup", "list"),
     }
     bare = Case("python -c pass", (sys.executable, "-c", "pass"))
     return [bare, *(Case(name, (THUNES, *words), frozenset({0, 3})) for name, words in looking.items())]

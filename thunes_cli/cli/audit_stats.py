@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from thunes_cli.audit.counting import Counts, count_records
 from thunes_cli.audit.events import Event
@@ -18,6 +16,9 @@ from thunes_cli.cli.result import Result, Table
 from thunes_cli.clock import to_text
 from thunes_cli.counts import count
 from thunes_cli.errors import Unavailable
+
+if TYPE_CHECKING:
+    import typer  # without options of its own this command is called without it: thunes_cli.cli.quick
 
 
 @command(

@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from thunes_cli.audit.reading import Filter, Record, follow, last_records
 from thunes_cli.cli.audit_source import TrailSource, trail_source
 from thunes_cli.cli.call import Call
@@ -19,6 +17,8 @@ from thunes_cli.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import typer  # without options of its own this command is called without it: thunes_cli.cli.quick
 
 _HIDDEN = frozenset({"v", "seq", "prev", "timestamp", "event"})
 

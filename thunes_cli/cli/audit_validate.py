@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from thunes_cli.cli.audit_source import Known, TrailSource, trail_source
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
@@ -16,6 +14,8 @@ from thunes_cli.counts import count
 from thunes_cli.errors import ExitCode, NotFound, Unavailable, UsageFault
 
 if TYPE_CHECKING:
+    import typer  # without options of its own this command is called without it: thunes_cli.cli.quick
+
     from thunes_cli.audit.notes import Note, PublicKey
     from thunes_cli.audit.report import FirstBad, Remark, Report
     from thunes_cli.audit.witness import LedgerView

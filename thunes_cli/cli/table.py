@@ -66,8 +66,20 @@ COMMANDS: tuple[Entry, ...] = (
     Entry(
         "explain", _HERE + "explain:explain", "Everything known about one signal, order or position.", Section.LOOKING
     ),
-    Entry("audit tail", _HERE + "audit_tail:audit_tail", "The newest records of the audit trail.", Section.LOOKING),
-    Entry("audit stats", _HERE + "audit_stats:audit_stats", "What the audit trail adds up to.", Section.LOOKING),
+    Entry(
+        "audit tail",
+        _HERE + "audit_tail:audit_tail",
+        "The newest records of the audit trail.",
+        Section.LOOKING,
+        quick=True,
+    ),
+    Entry(
+        "audit stats",
+        _HERE + "audit_stats:audit_stats",
+        "What the audit trail adds up to.",
+        Section.LOOKING,
+        quick=True,
+    ),
     Entry(
         "killswitch status",
         _HERE + "killswitch:killswitch_status",
@@ -146,6 +158,7 @@ COMMANDS: tuple[Entry, ...] = (
         _HERE + "audit_validate:audit_validate",
         "Is the audit trail what was written?",
         Section.UPKEEP,
+        quick=True,
     ),
     Entry(
         "audit checkpoint",
@@ -192,19 +205,19 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("backup drill", _HERE + "backup_verify:backup_drill", "Would it restore, and how fast?", Section.UPKEEP),
     Entry("backup prune", _HERE + "backup_prune:backup_prune", "Remove what no rule keeps.", Section.UPKEEP),
     Entry("backup restore", _HERE + "backup_restore:backup_restore", "A home from a backup.", Section.INCIDENT),
-    Entry("check daily", _HERE + "check:check_daily", "The daily look, as checks.", Section.LOOKING),
-    Entry("check weekly", _HERE + "check:check_weekly", "The weekly look, as checks.", Section.LOOKING),
-    Entry("check monthly", _HERE + "check:check_monthly", "The monthly look, as checks.", Section.LOOKING),
+    Entry("check daily", _HERE + "check:check_daily", "The daily look, as checks.", Section.LOOKING, quick=True),
+    Entry("check weekly", _HERE + "check:check_weekly", "The weekly look, as checks.", Section.LOOKING, quick=True),
+    Entry("check monthly", _HERE + "check:check_monthly", "The monthly look, as checks.", Section.LOOKING, quick=True),
     Entry("service print", _HERE + "service:service_print", "Units, timers and cron lines.", Section.UPKEEP),
     Entry("service install", _HERE + "service:service_install", "Let systemd keep it running.", Section.UPKEEP),
     Entry("config check", _HERE + "config:config_check", "Would these settings trade?", Section.UPKEEP),
     Entry(
         "config show", _HERE + "config:config_show", "The settings in force and where each came from.", Section.UPKEEP
     ),
-    Entry("keys status", _HERE + "keys:keys_status", "How old is the API key?", Section.UPKEEP),
+    Entry("keys status", _HERE + "keys:keys_status", "How old is the API key?", Section.UPKEEP, quick=True),
     Entry("keys check", _HERE + "keys:keys_check", "What may the API key do?", Section.UPKEEP),
     Entry("keys rotate", _HERE + "keys_rotate:keys_rotate", "Put another API key in its place.", Section.UPKEEP),
-    Entry("keys history", _HERE + "keys_history:keys_history", "Which API keys were used?", Section.UPKEEP),
+    Entry("keys history", _HERE + "keys_history:keys_history", "Which API keys were used?", Section.UPKEEP, quick=True),
     Entry("keys scan", _HERE + "keys_scan:keys_scan", "Is a secret where none belongs?", Section.UPKEEP),
     Entry("keys generate", _HERE + "keys_generate:keys_generate", "Make an Ed25519 key pair.", Section.UPKEEP),
     Entry("sim serve", _HERE + "sim:sim_serve", "Serve a simulated exchange on this machine.", Section.UPKEEP),

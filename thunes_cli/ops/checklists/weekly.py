@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from thunes_cli.audit.report import Report
 from thunes_cli.counts import count
 from thunes_cli.ops.check import Check, CheckStatus, judged
 from thunes_cli.ops.checklists.facts import Facts
 from thunes_cli.spans import span
 from thunes_cli.trading.performance import sharpe_ratio
+
+if TYPE_CHECKING:
+    from thunes_cli.audit.report import Report
 
 STALE = timedelta(hours=72)
 MOST_TRIPS = 5
