@@ -124,7 +124,7 @@ def test_what_is_wrong_is_in_capitals(bot: BotHome) -> None:
     assert "Kill switch: ACTIVE since 2026-03-10 12:00Z: drill" in loud
     assert "Prices: DOWN, 7 min old" in loud
     assert "Reconcile: NOT CLEAN" in loud
-    assert "STILL ON: exit_blocked SOLUSDT, since 2026-03-10 12:00Z, found 1 times" in loud
+    assert "STILL ON: exit_blocked SOLUSDT, since 2026-03-10 12:00Z, found 1 time" in loud
     assert "(late: no daemon ran then)" in loud
 
 

@@ -58,6 +58,8 @@ def test_every_command_is_documented(files: dict[str, str]) -> None:
     for entry in COMMANDS:
         section = next(text for text in sections if text.startswith(f"thunes {entry.path}\n"))
         assert "Examples:" in section
+        assert "<str>" not in section
+        assert "<int " not in section
         assert "Exit status:" in section
 
 

@@ -105,6 +105,7 @@ def test_a_second_one_is_told_who_holds_it_and_since_when(tmp_path, hold):
         DaemonLock(tmp_path).acquire("run")
 
     assert f"pid {holder.pid} (thunes run) since 20" in caught.value.message
+    assert caught.value.message.endswith("Z")
     assert caught.value.hint == "thunes stop"
     assert caught.value.exit_code == 11
 

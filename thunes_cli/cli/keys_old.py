@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from thunes_cli.cli.call import Call
+from thunes_cli.cli.figures import moment
 from thunes_cli.cli.reading import typed
 from thunes_cli.cli.result import Problem, Result
-from thunes_cli.clock import to_text
 from thunes_cli.errors import ExitCode, NeedsConfirmation, NotFound
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _nothing_left(call: Call, asked: Asked) -> Result:
         raise NotFound("there is no old key: none was ever replaced here", hint=typed(call, "keys history"))
     last = max(dead, key=lambda key: key.dead_at or key.first_seen)
     assert last.dead_at is not None
-    text = f"the old key {last.fingerprint} is taken for deleted already, since {to_text(last.dead_at)}"
+    text = f"the old key {last.fingerprint} is taken for deleted already, since {moment(last.dead_at)}"
     return Result(data=_data(asked, last.fingerprint) | {"old_dead": True, "evidence": None}, text=(text,))
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def sim_serve(
     call: Call,
     *,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 0,
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0: any free one.")] = 0,
     candles: Annotated[
         list[Path] | None,
         typer.Option("--candles", metavar="FILE", help="Recorded candles, CSV or CSV.gz; repeatable."),
@@ -46,7 +46,7 @@ def sim_serve(
         str | None,
         typer.Option("--start", metavar="WHEN", help="Where trading begins: a date, a time, or a number of candles."),
     ] = None,
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
     directory: Annotated[
         Path | None, typer.Option("--dir", metavar="DIR", help="Where it keeps its state; else the home's sim/.")
     ] = None,

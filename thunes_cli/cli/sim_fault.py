@@ -34,13 +34,16 @@ def sim_fault(
     count: Annotated[int | None, typer.Option("--count", metavar="N", min=1, help="How often (once).")] = None,
     seconds: Annotated[str | None, typer.Option("--seconds", metavar="S", help="For how long.")] = None,
     path: Annotated[
-        str | None, typer.Option("--path", help='Requests it hits: "/api/v3/klines", "DELETE /api/v3/order".')
+        str | None,
+        typer.Option("--path", metavar="PATH", help='Requests it hits: "/api/v3/klines", "DELETE /api/v3/order".'),
     ] = None,
-    symbol: Annotated[str | None, typer.Option("--symbol", help="Of halt and stranger_order.")] = None,
-    side: Annotated[str | None, typer.Option("--side", help="Of stranger_order: BUY or SELL.")] = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", metavar="S", help="Of halt and stranger_order.")] = None,
+    side: Annotated[str | None, typer.Option("--side", metavar="BUY|SELL", help="Of stranger_order.")] = None,
     quantity: Annotated[str | None, typer.Option("--quantity", metavar="Q", help="How much.")] = None,
-    asset: Annotated[str | None, typer.Option("--asset", help="Of deposit and withdraw.")] = None,
-    status: Annotated[str | None, typer.Option("--status", help="Of halt: HALT, BREAK, CANCEL_ONLY ...")] = None,
+    asset: Annotated[str | None, typer.Option("--asset", metavar="ASSET", help="Of deposit and withdraw.")] = None,
+    status: Annotated[
+        str | None, typer.Option("--status", metavar="STATUS", help="Of halt: HALT, BREAK, CANCEL_ONLY ...")
+    ] = None,
     ms: Annotated[int | None, typer.Option("--ms", metavar="MS", help="Of slow_body, lookup_lag, clock_skew.")] = None,
     queries: Annotated[int | None, typer.Option("--queries", metavar="N", help="Of lookup_lag.")] = None,
     url: UrlOption = None,

@@ -46,7 +46,7 @@ KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="Its label, or i
 def sim_key_add(
     call: Call,
     *,
-    label: Annotated[str, typer.Option("--label", help="A name for people.")] = "",
+    label: Annotated[str, typer.Option("--label", metavar="NAME", help="A name for people.")] = "",
     public_key: Annotated[
         Path | None,
         typer.Option("--public-key", metavar="FILE", help="An Ed25519 or RSA public key, PEM; else an HMAC key."),

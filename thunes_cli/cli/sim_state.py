@@ -6,7 +6,7 @@ from typing import Any
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import fact_lines
+from thunes_cli.cli.figures import fact_lines, moment
 from thunes_cli.cli.result import Result, Table
 from thunes_cli.cli.sim_link import DirOption, UrlOption, find_exchange
 from thunes_cli.counts import count
@@ -30,7 +30,7 @@ def sim_state(call: Call, *, url: UrlOption = None, directory: DirOption = None)
 
 
 def _text(url: str, state: dict[str, Any]) -> tuple[str | Table, ...]:
-    from thunes_cli.clock import from_ms, to_text
+    from thunes_cli.clock import from_ms
 
     balances = tuple((each["asset"], each["free"], each["locked"]) for each in state["balances"])
     orders = tuple(
@@ -46,7 +46,7 @@ def _text(url: str, state: dict[str, Any]) -> tuple[str | Table, ...]:
     closed = ", ".join(f"{each['symbol']} {each['status']}" for each in state["symbols"] if each["status"] != "TRADING")
     facts = [
         ("exchange", url),
-        ("market time", f"{to_text(from_ms(state['market_time_ms']))}, {state['speed']} times as fast"),
+        ("market time", f"{moment(from_ms(state['market_time_ms']))}, {state['speed']} times as fast"),
         ("symbols", f"{len(state['symbols'])}" + (f"; {closed}" if closed else ", all trading")),
         ("requests", str(state["requests"]["total"])),
         ("orders", f"{state['order_count']}, {count(state['trade_count'], 'trade')}"),

@@ -143,7 +143,7 @@ def _locked(holder: Holder | None) -> Locked:
     return Locked(
         pid=holder.process.pid,
         command=f"thunes {holder.command}",
-        since=holder.since,
+        since=f"{holder.since[:19].replace('T', ' ')}Z",  # to the second, as every answer writes a time
         hint="thunes stop" if holder.command != ONCE else "it ends by itself; try again",
     )
 

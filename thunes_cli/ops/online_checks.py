@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
-from thunes_cli.clock import Clock, to_text
+from thunes_cli.clock import Clock
 from thunes_cli.config.settings import Settings
 from thunes_cli.errors import ExitCode
 from thunes_cli.exchange.clock_sync import SAMPLES, anchor_of, best_reading, exchange_rate_of_clock, take_reading
@@ -93,7 +93,10 @@ class OnlineChecks:
             speed = exchange_rate_of_clock(self.facts.rest_url)
             clock.set_anchor(anchor_of(best, speed=clock.speed if speed is None else speed))
             yield Check(
-                "clock", _OK, f"market time {to_text(best.server)}, speed {plain(clock.speed)}", "the simulator's own"
+                "clock",
+                _OK,
+                f"market time {best.server:%Y-%m-%d %H:%M:%S}Z, speed {plain(clock.speed)}",
+                "the simulator's own",
             )
             return
         clock.set_anchor(anchor_of(best, speed=Decimal(1)))

@@ -127,7 +127,7 @@ def working_in(directory: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Locked(
-                pid="another process",
+                pid="unknown",
                 command="thunes backup",
                 since="a moment ago",
                 hint="it ends by itself; try again",
