@@ -63,6 +63,19 @@ def test_list_joins_what_is_traded_held_and_frozen(bot: BotHome) -> None:
     assert "exits only" in bot.ask("symbols", "list").out
 
 
+def test_a_symbol_that_is_not_ours_is_told(bot: BotHome) -> None:
+    """A slip of the pen freezes it all the same, but says which symbols are traded or held; a right one says nothing."""
+    bot.buy("ADAUSDT")
+
+    slip = bot.ask("symbols", "freeze", "ADAUSD", "--reason", "x")
+    right = bot.ask("symbols", "freeze", "ADAUSDT", "--reason", "x")
+    again = bot.ask("symbols", "freeze", "ADAUSDT", "--reason", "x")
+
+    assert "warning: ADAUSD is neither traded nor held here, these are: ADAUSDT" in slip.out
+    assert "warning" not in right.out
+    assert "ADAUSDT took no entries already; nothing changed" in again.out
+
+
 def test_nothing_to_list(bot: BotHome) -> None:
     """A home without a past says how to get one."""
     assert "thunes run" in bot.ask("symbols", "list").out

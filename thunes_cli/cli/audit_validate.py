@@ -99,7 +99,7 @@ def _keys(trail: Path, given: Path | None) -> tuple[PublicKey, ...]:
     except FileNotFoundError:
         if given is None:
             return ()
-        raise NotFound(f"there is no file {path}") from None
+        raise NotFound(f"there is no file {path}", hint="the home's own trail: thunes audit validate") from None
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror or error}") from error
 
@@ -117,7 +117,7 @@ def _anchors(call: Call, path: Path | None) -> tuple[Note, ...]:
                 text = stream.read(_MOST_NOTES)
         notes = find_notes(text)
     except FileNotFoundError:
-        raise NotFound(f"there is no file {path}") from None
+        raise NotFound(f"there is no file {path}", hint="the home's own trail: thunes audit validate") from None
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror or error}") from error
     except BadNote as error:

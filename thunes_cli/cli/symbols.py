@@ -138,13 +138,24 @@ def _switch(call: Call, symbol: str, reason: str, *, freeze: bool, dry_run: bool
 
     changed, problems = change_home(call, work) if present is not freeze else (False, ())
     rows = read_book(call, _read)
-    takes = "takes no entries; exits go on" if freeze else "takes entries"
+    if changed:
+        text = f"{name} takes no entries; exits go on" if freeze else f"{name} takes entries"
+    else:
+        text = f"{name} took {'no entries already' if freeze else 'entries already'}; nothing changed"
     return Result(
         data={"symbols": [_data(row) for row in rows if row.symbol == name]},
-        text=(f"{name} {takes}" if changed else f"{name} {takes} already; nothing changed",),
+        text=(text, *_stranger(rows, name)),
         changed=changed,
         problems=problems,
     )
+
+
+def _stranger(rows: list[_Row], name: str) -> tuple[str, ...]:
+    """A slip of the pen would leave the symbol that was meant as it was."""
+    known = [row.symbol for row in rows if row.traded or row.held]
+    if not known or name in known:
+        return ()
+    return (f"warning: {name} is neither traded nor held here, these are: {', '.join(known)}",)
 
 
 def _named(symbol: str) -> str:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from thunes_cli.audit.journal import Journal
+from thunes_cli.counts import count
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger.cursors import read_cursors
 from thunes_cli.ledger.identity import read_identity
@@ -48,7 +49,7 @@ class Reconciled:
         comparison = self.look.comparison
         counted = [finding for finding in comparison.findings if finding.counts]
         found = "clean" if comparison.clean else ", ".join(sorted({str(finding.kind) for finding in counted}))
-        checked = ", ".join(f"{number} {name}" for name, number in comparison.checked.items())
+        checked = ", ".join(count(number, name.removesuffix("s")) for name, number in comparison.checked.items())
         settled = f"; settled {len(self.applied)}" if self.applied else ""
         return f"{found}{settled}; {checked}"
 
