@@ -64,6 +64,18 @@ def test_on_an_empty_place_while_the_exchange_moved_on(home: ExchangeHome, tmp_p
     assert restored.ask("audit", "validate", "--deep").code == 0
 
 
+def test_the_embedded_exchange_stays_behind(bot: BotHome, backup: Path, tmp_path: Path) -> None:
+    """Beside the old home another one would begin, of another account: nobody is sent there, the way is told."""
+    answer = thunes("backup", "restore", str(backup), "--to", str(tmp_path / "new"), "--json")
+    told = thunes("backup", "restore", str(backup), "--to", str(tmp_path / "newer"))
+
+    (problem,) = answer.document["problems"]
+    assert (answer.code, problem["code"]) == (15, "exchange_elsewhere")
+    assert "sim/" in problem["hint"]
+    assert "--in-place" in problem["hint"]
+    assert "next:" not in told.out
+
+
 def test_an_entry_between_decision_and_sending(home: ExchangeHome, tmp_path: Path) -> None:
     """The original sent it after the backup and traded on: it is asked for and booked, and all that came after too."""
     decided = home.decide()

@@ -64,7 +64,7 @@ def test_list_joins_what_is_traded_held_and_frozen(bot: BotHome) -> None:
 
 
 def test_a_symbol_that_is_not_ours_is_told(bot: BotHome) -> None:
-    """A slip of the pen freezes it all the same, but says which symbols are traded or held; a right one says nothing."""
+    """A slip of the pen freezes it all the same, but says which symbols are traded or held."""
     bot.buy("ADAUSDT")
 
     slip = bot.ask("symbols", "freeze", "ADAUSD", "--reason", "x")
