@@ -64,7 +64,7 @@ def test_on_an_empty_place_while_the_exchange_moved_on(home: ExchangeHome, tmp_p
     assert restored.ask("audit", "validate", "--deep").code == 0
 
 
-def test_the_embedded_exchange_stays_behind(bot: BotHome, backup: Path, tmp_path: Path) -> None:
+def test_the_embedded_exchange_stays_behind(backup: Path, tmp_path: Path) -> None:
     """Beside the old home another one would begin, of another account: nobody is sent there, the way is told."""
     answer = thunes("backup", "restore", str(backup), "--to", str(tmp_path / "new"), "--json")
     told = thunes("backup", "restore", str(backup), "--to", str(tmp_path / "newer"))
