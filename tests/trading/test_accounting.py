@@ -12,7 +12,7 @@ from manual_time import NOON
 
 from thunes_cli.ledger.positions import DustMove
 from thunes_cli.model import ZERO, Fill, Position, PositionStatus, Side
-from thunes_cli.trading.accounting import apply_fold, asset_effects, fee_in_quote, fold
+from thunes_cli.trading.accounting import apply_fold, asset_effects, fee_in_quote, fold, unrealized
 
 OPENED = Position(
     id=1,
@@ -250,3 +250,19 @@ def test_a_position_is_closed_when_something_went_and_nothing_is_left() -> None:
     closed = position(bought, some, rest)
     assert (closed.status, closed.exit_time) == (PositionStatus.CLOSED, rest.traded_at)
     assert (closed.entry_time, closed.realized) == (bought.traded_at, -30)
+
+
+def test_what_selling_now_would_add() -> None:
+    """Quantity at the price, less what it cost; the fee of that sale is not known yet."""
+    held = replace(OPENED, quantity=Decimal("0.5"), cost=Decimal(100))
+
+    assert unrealized(held, Decimal(240)) == 20
+    assert unrealized(held, Decimal(200)) == 0
+    assert unrealized(held, Decimal(0)) == -100
+
+
+def test_a_position_without_a_fill_keeps_its_beginning() -> None:
+    """Its order is on the way: nothing is held, and since when is known."""
+    folded = apply_fold(OPENED, fold([], [], base="BTC"))
+
+    assert folded == OPENED
