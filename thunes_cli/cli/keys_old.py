@@ -77,7 +77,7 @@ def confirm_old_deleted(call: Call, asked: Asked, *, phrase: str | None, dry_run
 
 def _place(call: Call, asked: Asked) -> Place | None:
     """Where the old key's name may be kept; None: in a place that no rotation ever wrote to."""
-    from thunes_cli.cli.keys_rotate import place_in_use
+    from thunes_cli.cli.key_place import place_in_use
     from thunes_cli.config.source import SourceFixed
 
     try:

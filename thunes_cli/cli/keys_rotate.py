@@ -86,6 +86,7 @@ def keys_rotate(
     a key that was not good from here before, or may be in other hands, you are asked whether you saw it gone.
     """
     from thunes_cli.cli.asking import asking
+    from thunes_cli.cli.key_place import place_in_use
     from thunes_cli.cli.keys_old import confirm_old_deleted
     from thunes_cli.cli.new_key import read_new_key, signer_of
 
@@ -247,26 +248,6 @@ def _plan(asked: Asked, place: Place, identity: Identity) -> Result:
         "let a running daemon take it between two steps",
     ]
     return Result(data={"plan": plan}, text=(*plan, f'it needs --confirm "rotate {identity.environment}"'))
-
-
-def place_in_use(call: Call, asked: Asked) -> Place:
-    """Where the key in use lives, if a command can change it there.
-
-    Raises:
-        SourceFixed: none can (78).
-    """
-    from thunes_cli.config.layer import Place as Where
-    from thunes_cli.config.settings import NAMES
-    from thunes_cli.config.source import SourceFixed
-    from thunes_cli.config.sources import sources_of
-    from thunes_cli.config.systemd_credentials import SystemdCredentials
-    from thunes_cli.ops.rotating import place_of
-
-    place = place_of(asked.settings, asked.key, sources_of(Where(call.environ, call.home, call.env_file), NAMES))
-    if isinstance(place.source, SystemdCredentials) or place.source.name == "environment":
-        place.source.rewrite({f"{place.prefix}API_KEY": None})  # refuses, and says what to do
-        raise SourceFixed(f"the API key comes from {place.source.name}")
-    return place
 
 
 def _reason(reason: str | None) -> str:
