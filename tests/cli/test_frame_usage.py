@@ -9,6 +9,7 @@ from frame import invoke
 
 from thunes_cli.cli.app import run
 from thunes_cli.cli.streams import Streams
+from thunes_cli.cli.synonyms import SYNONYMS
 from thunes_cli.cli.table import COMMANDS
 from thunes_cli.cli.usage import suggest
 
@@ -89,11 +90,26 @@ def test_slips_of_real_commands(line: str, message: str, hint: str) -> None:
         ("config chek", "config check"),
         ("simserve", "sim serve"),
         ("pln", "pnl"),
+        ("daily", "check daily"),
+        ("restart", "stop"),
+        ("kill", "killswitch activate"),
+        ("kill switch", "killswitch activate"),
+        ("resume", "killswitch deactivate"),
+        ("sell all", "positions close"),
+        ("logs", "alerts list"),
     ],
 )
 def test_real_commands_are_suggested(typed: str, meant: str) -> None:
     """The first suggestion for a likely slip is the command that was meant."""
     assert suggest(typed, COMMANDS)[0] == meant
+
+
+def test_every_synonym_leads_to_a_command() -> None:
+    """None of them is a command's own word, and all they name exists."""
+    paths = {entry.path for entry in COMMANDS}
+
+    assert {path for meant in SYNONYMS.values() for path in meant} <= paths
+    assert not {entry.words[0] for entry in COMMANDS} & set(SYNONYMS)
 
 
 def test_control_characters_in_arguments_are_shown() -> None:

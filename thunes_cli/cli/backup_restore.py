@@ -17,6 +17,7 @@ from thunes_cli.cli.command import command
 from thunes_cli.cli.figures import fact_lines
 from thunes_cli.cli.reading import typed
 from thunes_cli.cli.result import Problem, Result
+from thunes_cli.config.tilde import expanded
 from thunes_cli.counts import count
 from thunes_cli.errors import ConfigError, ExitCode, ThunesError, UsageFault
 
@@ -80,7 +81,7 @@ def backup_restore(
         raise UsageFault("say where: --to DIR, or --in-place", hint="thunes backup restore --help")
     backup = _backup(call, backup_id)
     if to is not None:
-        return _to(call, backup, to.expanduser().absolute(), identity=identity, dry_run=dry_run)
+        return _to(call, backup, expanded(to).absolute(), identity=identity, dry_run=dry_run)
     return _in_place(call, backup, identity=identity, phrase=phrase, dry_run=dry_run)
 
 
@@ -89,7 +90,7 @@ def _backup(call: Call, named: str) -> Backup:
     from thunes_cli.ops.backups.catalog import find_backup
 
     if "/" in named or named.endswith((".zst", ".age")):
-        return find_backup(Path(), str(Path(named).expanduser().absolute()))
+        return find_backup(Path(), str(expanded(named).absolute()))
     return find_backup(backup_directory(call), named)
 
 

@@ -31,10 +31,12 @@ class Call:
     @property
     def env_file(self) -> Path | None:
         """``--env-file`` or ``THUNES_ENV_FILE``; None means the home's own ``.env``."""
+        from thunes_cli.config.tilde import expanded
+
         if self.env_file_option is not None:
-            return self.env_file_option
+            return expanded(self.env_file_option)
         named = self.environ.get("THUNES_ENV_FILE")
-        return Path(named) if named else None
+        return expanded(named) if named else None
 
     @property
     def credentials(self) -> Path | None:

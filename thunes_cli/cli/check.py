@@ -88,7 +88,9 @@ def _result(call: Call, found: Sequence[Check]) -> Result:
     checks = [replace(check, hint=addressed(check.hint, call.home_option, COMMANDS)) for check in found]
     bad = [check for check in checks if check.status == "fail"]
     warned = sum(check.status == "warn" for check in checks)
-    rows = tuple((str(check.status), check.name, check.value, check.expected, check.hint) for check in checks)
+    rows = tuple(
+        (str(each.status), each.name.replace("_", " "), each.value, each.expected, each.hint) for each in checks
+    )
     verdict = "no check failed" if not bad else f"{count(len(bad), 'check')} failed"
     return Result(
         data={"checks": [check.as_data() for check in checks]},

@@ -12,6 +12,7 @@ from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.reading import typed
 from thunes_cli.cli.result import Result
+from thunes_cli.config.tilde import expanded
 from thunes_cli.errors import NotFound, Unavailable
 
 
@@ -68,4 +69,4 @@ def keys_generate(
 
 
 def _absolute(path: Path) -> Path:
-    return path.expanduser().absolute()
+    return expanded(path).absolute()

@@ -13,6 +13,7 @@ from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.reading import read_book, typed
 from thunes_cli.cli.result import Problem, Result, Table
+from thunes_cli.config.tilde import expanded
 from thunes_cli.counts import count
 from thunes_cli.errors import ExitCode, NotFound, ThunesError, UsageFault
 from thunes_cli.ledger.api_keys import KeyRow, read_keys
@@ -81,9 +82,9 @@ def keys_scan(
     if staged:
         scan.look_at_staged(Path.cwd())
     for each in () if staged else path or _usual(call, known, scan):
-        if not each.expanduser().exists():
+        if not expanded(each).exists():
             raise NotFound(f"there is no {each}", hint="thunes keys scan PATH...")
-        scan.look_at(each.expanduser().absolute())
+        scan.look_at(expanded(each).absolute())
     marked = _mark(call, known.current, scan.leaks)
     return _result(call, scan, known, marked=marked)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.reading import typed
+from thunes_cli.config.tilde import expanded
 from thunes_cli.errors import Cancelled, ConfigError, NotFound, Unavailable, UsageFault
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def signer_of(call: Call, private_key: Path | None, *, generated: bool) -> Path 
     if private_key is not None:
         from thunes_cli.config.credentials import check_private
 
-        path = private_key.expanduser().absolute()
+        path = expanded(private_key).absolute()
         check_private(path)
         return path
     if not generated:
@@ -77,7 +78,7 @@ def _text_of(file: Path | None) -> str:
     from thunes_cli.config.credentials import check_private
 
     assert file is not None
-    path = file.expanduser()
+    path = expanded(file)
     if not path.exists():
         raise NotFound(f"there is no file {file}")
     try:

@@ -12,6 +12,7 @@ from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.result import Result
 from thunes_cli.config.home import SIM
+from thunes_cli.config.tilde import expanded
 
 if TYPE_CHECKING:
     from thunes_cli.config.settings import Settings
@@ -68,7 +69,7 @@ def sim_serve(
     home = _simulator_home(call)
     chosen: dict[str, Any] = market_options(_settings(call, home))
     if candles:
-        chosen["candles"] = tuple(path.expanduser() for path in candles)
+        chosen["candles"] = tuple(expanded(path) for path in candles)
     if seed is not None:
         chosen["seed"] = seed
     rate = parse_speed(speed)

@@ -11,6 +11,7 @@ from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.result import Result, Table
 from thunes_cli.cli.sim_link import DirOption, UrlOption, find_exchange
+from thunes_cli.config.tilde import expanded
 from thunes_cli.errors import UsageFault
 
 # An operator's words for the exchange's; both are taken.
@@ -127,7 +128,7 @@ def _permissions(words: list[str] | None) -> list[str] | None:
 
 def _pem(path: Path) -> str:
     try:
-        return path.expanduser().read_text(encoding="ascii")
+        return expanded(path).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no PEM file"
         raise UsageFault(f"--public-key {path}: {why}", hint="thunes keys generate makes one") from error

@@ -15,6 +15,7 @@ import typer
 
 from thunes_cli.cli.call import Call
 from thunes_cli.config.home import SIM
+from thunes_cli.config.tilde import expanded
 from thunes_cli.errors import NotFound, ThunesError, Unavailable, UsageFault
 from thunes_cli.sim.address import Address
 
@@ -101,7 +102,7 @@ def find_exchange(call: Call, *, url: str | None, directory: Path | None) -> Sim
     if url is not None:
         return SimLink(url)
     if directory is not None:
-        return _served_in(directory.expanduser())
+        return _served_in(expanded(directory))
     named = _named_by_settings(call)
     if named:
         return SimLink(named)

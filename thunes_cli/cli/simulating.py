@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thunes_cli.config.tilde import expanded
 from thunes_cli.errors import ExitCode, ThunesError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def market_options(settings: Settings) -> dict[str, Any]:
     from thunes_cli.sim.options import DEFAULT_SYMBOLS
 
     return {
-        "candles": tuple(Path(text).expanduser() for text in settings.sim_candles),
+        "candles": tuple(expanded(text) for text in settings.sim_candles),
         "seed": settings.sim_seed,
         "spread_bps": settings.sim_spread_bps,
         "depth_quote": settings.sim_depth_quote,

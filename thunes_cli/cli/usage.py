@@ -10,6 +10,7 @@ from typer.core import TyperOption
 
 from thunes_cli.cli.invocation import ROOT_VALUED
 from thunes_cli.cli.result import Problem, Result
+from thunes_cli.cli.synonyms import SYNONYMS
 from thunes_cli.cli.table import Entry
 from thunes_cli.cli.tree import LazyGroup, path_of
 from thunes_cli.errors import ExitCode
@@ -56,6 +57,7 @@ def usage_result(error: UsageError, entries: Sequence[Entry]) -> Result:
             typed = message.split("'")[1] if "'" in message else ""
             meant = suggest(f"{path} {typed}".strip(), entries)
             hint = "did you mean " + " or ".join(f"thunes {entry}" for entry in meant) + "?" if meant else hint
+            hint = "thunes --version" if typed == "version" else hint
             message = f"no such command: {f'{path} {typed}'.strip()}"
     first = message[:1] if message[1:2].isupper() else message[:1].lower()  # an argument's name stays as it is
     message = first + message[1:].rstrip(".")
@@ -76,9 +78,14 @@ def _option_hint(error: NoSuchOption, path: str) -> str:
 
 
 def suggest(typed: str, entries: Sequence[Entry]) -> list[str]:
-    """Up to three commands that look like what was typed: as a whole, or in one of their words."""
+    """Up to three commands that are meant by what was typed, or look like it: as a whole, or in one of their words."""
     from difflib import get_close_matches
 
+    known = {entry.path for entry in entries}
+    meant = [path for path in SYNONYMS.get(typed.lower().partition(" ")[0], ()) if path in known]
+    if meant:
+        return meant
+    exact = [entry.path for entry in entries if typed.lower() in entry.words]
     paths = {entry.path: entry.path for entry in entries}
     paths |= {"".join(ch for ch in entry.path if ch.isalnum()): entry.path for entry in entries}
     found = [paths[match] for match in get_close_matches(typed.lower(), paths, n=3, cutoff=_LIKE_LINE)]
@@ -88,4 +95,4 @@ def suggest(typed: str, entries: Sequence[Entry]) -> list[str]:
     for word in typed.lower().split():
         close = set(get_close_matches(word, words, n=2, cutoff=_LIKE_WORD))
         found += [entry.path for entry in entries if close & set(entry.words)]
-    return list(dict.fromkeys(found))[:3]
+    return list(dict.fromkeys(exact + found))[:3]

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator
 
 from thunes_cli.config.secrets import MASK, Secret
+from thunes_cli.config.tilde import expanded
 from thunes_cli.model import TIMEFRAMES, plain
 
 _ASCII_UPPER = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
@@ -144,10 +145,7 @@ def _web_secret(value: Any) -> Secret:
 
 
 def _absolute_path(value: Any) -> Path:
-    try:
-        path = Path(value).expanduser()
-    except RuntimeError:  # a user nobody knows
-        path = Path(value)
+    path = expanded(value)
     if not path.is_absolute():
         raise ValueError("must be an absolute path")
     return path

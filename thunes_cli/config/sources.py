@@ -17,6 +17,7 @@ from thunes_cli.config.home import ENV_FILE
 from thunes_cli.config.layer import Place
 from thunes_cli.config.source import Source
 from thunes_cli.config.systemd_credentials import SystemdCredentials
+from thunes_cli.config.tilde import expanded
 from thunes_cli.config.vault_secret import VaultAccess, VaultSecret
 from thunes_cli.model import Environment
 
@@ -60,7 +61,7 @@ def _stores(said: Mapping[str, str], names: Collection[str]) -> list[Source]:
         access = VaultAccess(
             address=said.get("VAULT_ADDR"),
             token=said.get("VAULT_TOKEN"),
-            token_file=Path(file).expanduser() if file else None,
+            token_file=expanded(file) if file else None,
             namespace=said.get("VAULT_NAMESPACE"),
         )
         stores.append(VaultSecret(path, names, prefix=prefix, access=access))
@@ -73,6 +74,6 @@ def _age(place: Place, names: Collection[str], said: Mapping[str, str], credenti
         return []
     given = credentials / age_file.CREDENTIAL if credentials is not None else None
     named = said.get("AGE_IDENTITY_FILE")
-    identity = given if given is not None and given.is_file() else Path(named).expanduser() if named else None
+    identity = given if given is not None and given.is_file() else expanded(named) if named else None
     recipients = tuple(each.strip() for each in said.get("AGE_RECIPIENTS", "").split(",") if each.strip())
     return [AgeFile(place.home / age_file.NAME, names, identity=identity, recipients=recipients)]

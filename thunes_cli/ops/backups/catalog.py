@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from thunes_cli.config.tilde import expanded
 from thunes_cli.errors import Locked, Unavailable
 from thunes_cli.ledger.backups import BackupRow
 from thunes_cli.ops.backups.faults import BackupMissing
@@ -95,7 +96,7 @@ def find_backup(directory: Path, named: str | None) -> Backup:
         BackupMissing: there is none (10).
     """
     if named is not None and ("/" in named or named.endswith((".zst", ".age"))):
-        path = Path(named).expanduser()
+        path = expanded(named)
         if not path.is_file() or _NAME.fullmatch(path.name) is None:
             raise BackupMissing(named, hint="a backup's file is named thunes-INSTANCE-ID.tar.zst[.age]")
         return _backup(path, path.stat().st_size)

@@ -121,10 +121,16 @@ def _result(facts: Facts) -> Check:
         return Check("result today", SKIP, plain(facts.result_today), expected)
     part = facts.result_today / curve.equity[-2] * _HUNDRED if curve.days else Decimal(0)
     odd = abs(part) > 5  # noqa: PLR2004 - the runbook's band, in percent
-    value = f"{facts.result_today:+.4f}, {part:+.2f} %"
+    value = f"{_signed(facts.result_today, 4)}, {_signed(part, 2)} %"
     return Check(
         "result today", WARN if odd else OK, value, "within 5 % of the capital", "thunes pnl --losses" if odd else ""
     )
+
+
+def _signed(value: Decimal, places: int) -> str:
+    """With its sign; what is nothing when rounded has none."""
+    rounded = round(value, places)
+    return f"{rounded:+f}" if rounded else f"{abs(rounded):f}"
 
 
 def _win_rate(facts: Facts) -> Check:
