@@ -15,7 +15,7 @@ from datetime import datetime
 from thunes_cli.audit.journal import Change
 from thunes_cli.ledger import positions
 from thunes_cli.ledger.alert_kinds import Kind
-from thunes_cli.ledger.alerts import LOUDEST_FIRST, Severity, end_condition, raise_alert, tell_over
+from thunes_cli.ledger.alerts import LOUDEST_FIRST, Severity, end_condition
 from thunes_cli.ledger.restoring import Unsent
 from thunes_cli.spans import span
 
@@ -33,13 +33,13 @@ def tell_stream_lost(change: Change, *, why: str, since: datetime) -> bool:
         f"The price stream is down since {_moment(since)}: {why}. Prices are asked for over REST instead, trading goes"
         " on; the stream is tried again and again. Next: thunes status"
     )
-    return _begin(change, Kind.FEED, text, Severity.WARNING, key=_STREAM)
+    return change.alert(Kind.FEED, text, Severity.WARNING, key=_STREAM, lasting=True)
 
 
 def tell_stream_back(change: Change) -> bool:
     """The stream delivers again; True when it was told to be lost."""
     text = "The price stream is back, REST is not needed any more. Next: thunes status"
-    return _end(change, Kind.FEED, text, key=_STREAM)
+    return change.alert_over(Kind.FEED, text, key=_STREAM)
 
 
 def tell_prices_lost(change: Change, *, why: str, since: datetime) -> bool:
@@ -47,13 +47,13 @@ def tell_prices_lost(change: Change, *, why: str, since: datetime) -> bool:
     held = len(positions.open_positions(change.connection))
     stops = f" {held} open position{'' if held == 1 else 's'} cannot be watched for a stop-loss." if held else ""
     text = f"No fresh price since {_moment(since)}: {why}. There are no entries.{stops} Next: thunes status"
-    return _begin(change, Kind.FEED, text, Severity.CRITICAL if held else Severity.WARNING, key=_PRICES)
+    return change.alert(Kind.FEED, text, Severity.CRITICAL if held else Severity.WARNING, key=_PRICES, lasting=True)
 
 
 def tell_prices_back(change: Change) -> bool:
     """There are fresh prices again; True when they were told to be lost."""
     text = "There are fresh prices again. Next: thunes status"
-    return _end(change, Kind.FEED, text, key=_PRICES)
+    return change.alert_over(Kind.FEED, text, key=_PRICES)
 
 
 # -- the API key ---------------------------------------------------------------------------------------------------
@@ -69,13 +69,15 @@ def tell_key_trouble(change: Change, rule: str, *, what: str, critical: bool = F
         critical: money is at risk now.
     """
     text = f"The API key: {what}. Next: thunes keys check"
-    return _begin(change, Kind.KEY_TROUBLE, text, Severity.CRITICAL if critical else Severity.WARNING, key=rule)
+    return change.alert(
+        Kind.KEY_TROUBLE, text, Severity.CRITICAL if critical else Severity.WARNING, key=rule, lasting=True
+    )
 
 
 def tell_key_well(change: Change, rule: str) -> bool:
     """The key keeps that rule (again); True when it was told not to."""
     text = f"The API key is well again: {rule}. Next: thunes keys status"
-    return _end(change, Kind.KEY_TROUBLE, text, key=rule)
+    return change.alert_over(Kind.KEY_TROUBLE, text, key=rule)
 
 
 def tell_key_due(change: Change, *, created_at: datetime, due_at: datetime) -> bool:
@@ -88,13 +90,13 @@ def tell_key_due(change: Change, *, created_at: datetime, due_at: datetime) -> b
     )
     if late:
         end_condition(change.connection, Kind.KEY_DUE, key=_DUE)
-    return _begin(change, Kind.KEY_DUE, text, Severity.WARNING, key=_OVERDUE if late else _DUE)
+    return change.alert(Kind.KEY_DUE, text, Severity.WARNING, key=_OVERDUE if late else _DUE, lasting=True)
 
 
 def tell_key_rotated(change: Change, *, due_at: datetime) -> bool:
     """There is a new key, due later; True when the old one was told to be due."""
     text = f"The API key was rotated; the next time is {due_at:%Y-%m-%d}. Next: thunes keys status"
-    return _end(change, Kind.KEY_DUE, text, key=_OVERDUE) or _end(change, Kind.KEY_DUE, text, key=_DUE)
+    return change.alert_over(Kind.KEY_DUE, text, key=_OVERDUE) or change.alert_over(Kind.KEY_DUE, text, key=_DUE)
 
 
 # -- backups -------------------------------------------------------------------------------------------------------
@@ -103,21 +105,23 @@ def tell_key_rotated(change: Change, *, due_at: datetime) -> bool:
 def tell_backup_failed(change: Change, *, why: str, last_good: datetime | None) -> bool:
     """None was made, or the one that was made is no good; True when it is news."""
     text = f"The backup failed: {why}. {_newest(change, last_good)} Next: thunes backup"
-    return _begin(change, Kind.BACKUP, text, Severity.WARNING, key=_FAILED)
+    return change.alert(Kind.BACKUP, text, Severity.WARNING, key=_FAILED, lasting=True)
 
 
 def tell_backup_old(change: Change, *, last_good: datetime | None) -> bool:
     """The newest good backup is older than it may be; True when it is news."""
-    return _begin(change, Kind.BACKUP, f"{_newest(change, last_good)} Next: thunes backup", Severity.WARNING, key=_OLD)
+    return change.alert(
+        Kind.BACKUP, f"{_newest(change, last_good)} Next: thunes backup", Severity.WARNING, key=_OLD, lasting=True
+    )
 
 
 def tell_backup_made(change: Change, name: str) -> bool:
     """There is a fresh, verified backup; True when one was told to have failed or to be old."""
     text = f"There is a good backup again: {name}. Next: thunes backup list"
-    if _end(change, Kind.BACKUP, text, key=_OLD):  # the greater trouble, and the longer one
+    if change.alert_over(Kind.BACKUP, text, key=_OLD):  # the greater trouble, and the longer one
         end_condition(change.connection, Kind.BACKUP, key=_FAILED)
         return True
-    return _end(change, Kind.BACKUP, text, key=_FAILED)
+    return change.alert_over(Kind.BACKUP, text, key=_FAILED)
 
 
 def tell_restored(change: Change, name: str, *, unsent: Sequence[Unsent], replaced: Sequence[Unsent]) -> None:
@@ -136,15 +140,8 @@ def tell_restored(change: Change, name: str, *, unsent: Sequence[Unsent], replac
         text += f" What waited in the home that it replaced stays there: {_counted(replaced)}."
     loudest = min((each.severity for each in (*unsent, *replaced)), key=LOUDEST_FIRST.index, default=Severity.WARNING)
     severity = loudest if loudest is Severity.CRITICAL else Severity.WARNING
-    raise_alert(
-        change.connection,
-        Kind.BACKUP,
-        f"{text} Next: thunes {'alerts list --since all' if unsent or replaced else 'status'}",
-        severity=severity,
-        at=change.at,
-        at_wall=change.at_wall,
-        key=_RESTORED,
-    )
+    following = "alerts list --since all" if unsent or replaced else "status"
+    change.alert(Kind.BACKUP, f"{text} Next: thunes {following}", severity, key=_RESTORED)
 
 
 def _counted(unsent: Sequence[Unsent]) -> str:
@@ -155,26 +152,6 @@ def _newest(change: Change, last_good: datetime | None) -> str:
     if last_good is None:
         return "There is no good backup at all."
     return f"The newest good backup is {span(change.at - last_good)} old, of {_moment(last_good)}."
-
-
-# ------------------------------------------------------------------------------------------------------------------
-
-
-def _begin(change: Change, kind: Kind, text: str, severity: Severity, *, key: str) -> bool:
-    return raise_alert(
-        change.connection,
-        kind,
-        text,
-        severity=severity,
-        at=change.at,
-        at_wall=change.at_wall,
-        key=key,
-        lasting=True,
-    )
-
-
-def _end(change: Change, kind: Kind, text: str, *, key: str) -> bool:
-    return tell_over(change.connection, kind, text, key=key, at=change.at, at_wall=change.at_wall) is not None
 
 
 def _moment(moment: datetime) -> str:

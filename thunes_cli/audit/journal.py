@@ -1,10 +1,11 @@
-"""The one way to change the ledger's state: the change and its audit record commit together.
+"""The one way to change the ledger's state: the change, its audit record and its alert commit together.
 
 ::
 
     with journal.change() as tx:
         tx.connection.execute(...)
         tx.record(Event.SYMBOL_FROZEN, symbol="BTCUSDT", reason=reason)
+        tx.alert(Kind.RECONCILE, text, Severity.WARNING)
 
 After the commit the trail is drained; a trail that cannot be written delays nothing (see ``drain``).
 """
@@ -23,6 +24,8 @@ from thunes_cli.audit.record import Fact, line_hash, make_line
 from thunes_cli.audit.trail import DrainOutcome, Trail
 from thunes_cli.clock import Clock
 from thunes_cli.ledger import outbox
+from thunes_cli.ledger.alert_kinds import Kind
+from thunes_cli.ledger.alerts import Severity, raise_alert, tell_over
 from thunes_cli.ledger.connection import Ledger
 
 _IMPATIENT_SECONDS = 10.0
@@ -43,6 +46,26 @@ class Change:
         line = make_line(seq=head.seq + 1, prev=head.hash, at=self.at, event=event, facts=facts)
         outbox.append(self.connection, seq=head.seq + 1, event=event, line=line, line_hash=line_hash(line))
         self.recorded += 1
+
+    def alert(self, kind: Kind, text: str, severity: Severity, *, key: str = "", lasting: bool = False) -> bool:
+        """Tell the operator, when and only when the transaction commits; False: it lasts, and was told before.
+
+        What a text must say, and what ``lasting`` means: :func:`~thunes_cli.ledger.alerts.raise_alert`.
+        """
+        return raise_alert(
+            self.connection,
+            kind,
+            text,
+            severity=severity,
+            at=self.at,
+            at_wall=self.at_wall,
+            key=key,
+            lasting=lasting,
+        )
+
+    def alert_over(self, kind: Kind, text: str, *, key: str = "") -> bool:
+        """Tell that a lasting condition is over, with how long it lasted; False, with nothing told: it was not on."""
+        return tell_over(self.connection, kind, text, key=key, at=self.at, at_wall=self.at_wall) is not None
 
 
 class Journal:

@@ -7,13 +7,13 @@ import sqlite3
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change, Journal
-from thunes_cli.ledger.alerts import Severity, raise_alert, tell_over
+from thunes_cli.ledger.alert_kinds import Kind
+from thunes_cli.ledger.alerts import Severity
 from thunes_cli.ledger.reserve import free_bytes, make_reserve
 
 _log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
-_LOW, _FULL = "disk_low", "disk_full"
 
 
 class DiskWatch:
@@ -38,39 +38,35 @@ class DiskWatch:
         if not self._changed(full=not there, low=low):
             return
         with self._journal.change() as change:
-            self._tell(change, _FULL, on=not there, free_mib=free_mib)
-            self._tell(change, _LOW, on=low, free_mib=free_mib)
+            self._tell(change, Kind.DISK_FULL, on=not there, free_mib=free_mib)
+            self._tell(change, Kind.DISK_LOW, on=low, free_mib=free_mib)
 
     def _changed(self, *, full: bool, low: bool) -> bool:
         with self._journal.read() as connection:
-            rows = connection.execute("SELECT kind FROM alert_conditions WHERE kind IN (?, ?)", (_FULL, _LOW))
+            rows = connection.execute(
+                "SELECT kind FROM alert_conditions WHERE kind IN (?, ?)", (Kind.DISK_FULL, Kind.DISK_LOW)
+            )
             told = {row["kind"] for row in rows}
-        return told != {kind for kind, on in ((_FULL, full), (_LOW, low)) if on}
+        return told != {kind for kind, on in ((Kind.DISK_FULL, full), (Kind.DISK_LOW, low)) if on}
 
-    def _tell(self, change: Change, kind: str, *, on: bool, free_mib: int) -> None:
+    def _tell(self, change: Change, kind: Kind, *, on: bool, free_mib: int) -> None:
         if on:
             if self._raise(change, kind, free_mib):
                 change.record(Event.DISK_SHORT, kind=kind, free_mib=free_mib, min_free_mib=self._min_free_mib)
             return
         text = f"{free_mib} MiB are free again at {self._home}. Next: thunes status"
-        if tell_over(change.connection, kind, text, at=change.at, at_wall=change.at_wall):
+        if change.alert_over(kind, text):
             change.record(Event.DISK_RECOVERED, kind=kind, free_mib=free_mib)
 
-    def _raise(self, change: Change, kind: str, free_mib: int) -> bool:
-        if kind == _FULL:
+    def _raise(self, change: Change, kind: Kind, free_mib: int) -> bool:
+        if kind == Kind.DISK_FULL:
             text = (
                 f"The disk of {self._home} is full: {free_mib} MiB are left, and the reserve for exits is not there."
                 f" Entries are stopped, exits go on as long as they can be written down. Next: df -h {self._home}"
             )
-            return _alert(change, kind, text, Severity.CRITICAL, lasting=True)
+            return change.alert(kind, text, Severity.CRITICAL, lasting=True)
         text = (
             f"{free_mib} MiB are free at {self._home}, less than MIN_FREE_MIB {self._min_free_mib}: no entries, exits"
             f" go on. Next: df -h {self._home}"
         )
-        return _alert(change, kind, text, Severity.WARNING, lasting=True)
-
-
-def _alert(change: Change, kind: str, text: str, severity: Severity, *, lasting: bool = False) -> bool:
-    return raise_alert(
-        change.connection, kind, text, severity=severity, at=change.at, at_wall=change.at_wall, lasting=lasting
-    )
+        return change.alert(kind, text, Severity.WARNING, lasting=True)

@@ -18,6 +18,7 @@ from thunes_cli.config.secrets import redact_by_look
 from thunes_cli.errors import ExitCode, ThunesError
 from thunes_cli.ledger import alerts
 from thunes_cli.ledger import daemon as daemon_rows
+from thunes_cli.ledger.alert_kinds import Kind
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +43,6 @@ KEY = "key"
 KEY_WATCH = "key_watch"
 RESOURCES = "resources"
 
-_ALERT = "job_failed"
 _REPEAT_LOG_S = 60.0
 
 
@@ -163,7 +163,7 @@ class JobBook:
                     text = f"Job {job.name} failed: {problem}. The other jobs go on. Next: thunes status"
                     alerts.raise_alert(
                         connection,
-                        _ALERT,
+                        Kind.JOB_FAILED,
                         text,
                         severity=alerts.Severity.WARNING,
                         at=now,
@@ -173,7 +173,7 @@ class JobBook:
                     )
                 else:
                     text = f"Job {job.name} works again. Next: thunes status"
-                    if alerts.tell_over(connection, _ALERT, text, key=job.name, at=now, at_wall=wall):
+                    if alerts.tell_over(connection, Kind.JOB_FAILED, text, key=job.name, at=now, at_wall=wall):
                         _log.info("job works again: job=%s", job.name)
         except sqlite3.Error as error:
             _log.error("alert not recorded: job=%s error=%s", job.name, error)

@@ -9,7 +9,8 @@ from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
 from thunes_cli.daemon.jobs import DAILY_SUMMARY
 from thunes_cli.daemon.schedule import Daily
-from thunes_cli.ledger.alerts import Severity, raise_alert
+from thunes_cli.ledger.alert_kinds import Kind
+from thunes_cli.ledger.alerts import Severity
 from thunes_cli.ledger.daemon import last_point
 from thunes_cli.ledger.identity import read_identity
 from thunes_cli.trading.summary import DAY, summarize_day
@@ -52,13 +53,6 @@ class DailyReport:
             )
             text = summary_text(summary)
             change.record(Event.DAILY_SUMMARY, **summary.facts())
-            raise_alert(
-                change.connection,
-                DAILY_SUMMARY,
-                text,
-                severity=Severity.INFO,
-                at=change.at,
-                at_wall=change.at_wall,
-            )
+            change.alert(Kind.DAILY_SUMMARY, text, Severity.INFO)
         _log.info("daily summary: %s", " ".join(f"{key}={value}" for key, value in summary.facts().items()))
         return text.partition("\n")[0]

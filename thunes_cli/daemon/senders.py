@@ -66,7 +66,7 @@ class Senders:
             alert_delivery.try_again_now(connection)
             for condition in alerts.read_conditions(connection):
                 if condition.kind == Kind.ALERTS_UNDELIVERED and condition.key not in working:
-                    alerts.end_condition(connection, condition.kind, key=condition.key)
+                    alerts.end_condition(connection, Kind.ALERTS_UNDELIVERED, key=condition.key)
             for hold in alert_delivery.read_holds(connection):
                 if hold.channel not in working:
                     alert_delivery.release(connection, hold.channel)

@@ -8,7 +8,7 @@ from pathlib import Path
 from thunes_cli.audit.journal import Change, Journal
 from thunes_cli.ledger import controls, orders, positions
 from thunes_cli.ledger.alert_kinds import Kind
-from thunes_cli.ledger.alerts import Severity, raise_alert, read_conditions, tell_over
+from thunes_cli.ledger.alerts import Severity, read_conditions
 from thunes_cli.ledger.daemon import DaemonRow
 from thunes_cli.ledger.outbox import outbox_size, read_head
 from thunes_cli.model import Mode, plain
@@ -36,7 +36,7 @@ def tell_crash(change: Change, before: DaemonRow, *, record: Path | None = None)
         f" takes up what it left: {_count(unfinished, 'unfinished order')}."
         f"{f' Its last words: {record}.' if record is not None else ''} Next: thunes status"
     )
-    _tell(change, text, Severity.CRITICAL if held or unfinished else Severity.WARNING)
+    change.alert(Kind.DAEMON, text, Severity.CRITICAL if held or unfinished else Severity.WARNING)
 
 
 def tell_ready(change: Change, plan: TradingPlan, report: GateReport) -> None:
@@ -53,7 +53,7 @@ def tell_ready(change: Change, plan: TradingPlan, report: GateReport) -> None:
         f"The daemon runs: {trades}. {_count(len(held), 'open position')},"
         f" {_count(report.unresolved, 'unresolved order')}, kill switch {stopped}. Next: thunes status"
     )
-    _tell(change, text, Severity.INFO)
+    change.alert(Kind.DAEMON, text, Severity.INFO)
 
 
 def tell_stop(change: Change, *, why: str, since: datetime | None, clean: bool, asked: bool = True) -> None:
@@ -62,7 +62,7 @@ def tell_stop(change: Change, *, why: str, since: datetime | None, clean: bool, 
     ran = f" after {span(change.at - since)}" if since is not None else ""
     text = f"The daemon stopped{ran}: {why}. {_without_stop(len(held), 'until it runs again')}Next: thunes run"
     loud = Severity.CRITICAL if not clean else Severity.WARNING if held or not asked else Severity.INFO
-    _tell(change, text, loud)
+    change.alert(Kind.DAEMON, text, loud)
 
 
 def tell_ledger_gone(change: Change, path: Path, *, holds: int) -> None:
@@ -72,7 +72,7 @@ def tell_ledger_gone(change: Change, path: Path, *, holds: int) -> None:
         f" {_count(holds, 'position')} or orders are looked after for as long as this process lives, and what it does"
         f" is lost with it. Next: put the file back where it was; or thunes stop, then thunes reconcile --rebuild"
     )
-    _tell(change, text, Severity.CRITICAL)
+    change.alert(Kind.DAEMON, text, Severity.CRITICAL)
 
 
 def tell_trail(journal: Journal) -> None:
@@ -89,7 +89,7 @@ def tell_trail(journal: Journal) -> None:
                 _tell_bad_trail(change, key, what)
                 continue
             text = f"The audit trail can be {key} again. Next: thunes audit validate"
-            tell_over(change.connection, Kind.TRAIL, text, key=key, at=change.at, at_wall=change.at_wall)
+            change.alert_over(Kind.TRAIL, text, key=key)
 
 
 def _tell_bad_trail(change: Change, key: str, what: str) -> None:
@@ -101,20 +101,7 @@ def _tell_bad_trail(change: Change, key: str, what: str) -> None:
             f"The audit trail cannot be written: {what}. Not in it yet, but in the ledger: {waiting}. Entries are"
             " stopped, exits go on. Next: thunes status"
         )
-    raise_alert(
-        change.connection,
-        Kind.TRAIL,
-        text,
-        severity=Severity.CRITICAL,
-        at=change.at,
-        at_wall=change.at_wall,
-        key=key,
-        lasting=True,
-    )
-
-
-def _tell(change: Change, text: str, severity: Severity) -> None:
-    raise_alert(change.connection, Kind.DAEMON, text, severity=severity, at=change.at, at_wall=change.at_wall)
+    change.alert(Kind.TRAIL, text, Severity.CRITICAL, key=key, lasting=True)
 
 
 def _without_stop(held: int, when: str) -> str:

@@ -9,7 +9,8 @@ import math
 
 from thunes_cli.audit.journal import Journal
 from thunes_cli.exchange.failures import AuthFailed
-from thunes_cli.ledger import alerts, controls
+from thunes_cli.ledger.alert_kinds import Kind
+from thunes_cli.ledger.alerts import Severity
 
 RETRY_S = 60.0
 
@@ -52,15 +53,7 @@ class KeyGuard:
         said = f"{failure.message[:1].upper()}{failure.message[1:]}"
         text = f"{said}. Entries stop, and nothing can be sold. Next: thunes config check --online"
         with self._journal.change() as change:
-            alerts.raise_alert(
-                change.connection,
-                controls.KEY_REJECTED,
-                text,
-                severity=alerts.Severity.CRITICAL,
-                at=change.at,
-                at_wall=change.at_wall,
-                lasting=True,
-            )
+            change.alert(Kind.KEY_REJECTED, text, Severity.CRITICAL, lasting=True)
 
     def accepted(self, *, ordering: bool) -> None:
         """The exchange took the key: if it was rejected before, by whichever process, that is over.
@@ -71,5 +64,5 @@ class KeyGuard:
             return
         with self._journal.change() as change:
             text = "The exchange accepts the API key again. Next: thunes status"
-            alerts.tell_over(change.connection, controls.KEY_REJECTED, text, at=change.at, at_wall=change.at_wall)
+            change.alert_over(Kind.KEY_REJECTED, text)
         self._failure, self._ordering, self._settled = None, False, True

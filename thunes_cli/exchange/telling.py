@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from thunes_cli.audit.journal import Change
 from thunes_cli.counts import count
-from thunes_cli.ledger import alerts, positions
+from thunes_cli.ledger import positions
 from thunes_cli.ledger.alert_kinds import Kind
 from thunes_cli.ledger.alerts import Severity
 from thunes_cli.ledger.bans import Ban
@@ -35,7 +35,7 @@ def tell_open(change: Change, name: str, *, cause: str, failures: int, limits: B
 def tell_closed(change: Change, name: str, *, why: str) -> None:
     """It closed, by an answer or by hand."""
     text = f"The circuit breaker {name} closed, {why}. Next: thunes breaker history"
-    alerts.tell_over(change.connection, Kind.BREAKER, text, key=name, at=change.at, at_wall=change.at_wall)
+    change.alert_over(Kind.BREAKER, text, key=name)
 
 
 def tell_ban(change: Change, ban: Ban, *, wait_s: float) -> None:
@@ -50,7 +50,7 @@ def tell_ban(change: Change, ban: Ban, *, wait_s: float) -> None:
 def tell_ban_over(change: Change) -> None:
     """It answers again."""
     text = "The exchange answers again, the ban is over. Next: thunes breaker history"
-    alerts.tell_over(change.connection, Kind.BAN, text, at=change.at, at_wall=change.at_wall)
+    change.alert_over(Kind.BAN, text)
 
 
 def _held(change: Change) -> str:
@@ -62,6 +62,4 @@ def _held(change: Change) -> str:
 
 def _raise(change: Change, kind: Kind, text: str, *, key: str = "") -> None:
     loud = Severity.CRITICAL if positions.open_positions(change.connection) else Severity.WARNING
-    alerts.raise_alert(
-        change.connection, kind, text, severity=loud, at=change.at, at_wall=change.at_wall, key=key, lasting=True
-    )
+    change.alert(kind, text, loud, key=key, lasting=True)

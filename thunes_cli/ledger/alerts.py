@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from thunes_cli.clock import from_text, to_text
+from thunes_cli.ledger.alert_kinds import Kind
 from thunes_cli.spans import span
 
 LONGEST_TEXT = 12_000  # what an exchange may put into an error has no bounds
@@ -63,7 +64,7 @@ class Condition(NamedTuple):
 
 def raise_alert(
     connection: sqlite3.Connection,
-    kind: str,
+    kind: Kind,
     text: str,
     *,
     severity: Severity,
@@ -90,7 +91,7 @@ def raise_alert(
     return True
 
 
-def end_condition(connection: sqlite3.Connection, kind: str, *, key: str = "") -> Condition | None:
+def end_condition(connection: sqlite3.Connection, kind: Kind, *, key: str = "") -> Condition | None:
     """A lasting condition is over, and nobody is told; what it was, None when it was not on."""
     row = connection.execute(
         "DELETE FROM alert_conditions WHERE kind = ? AND key = ? RETURNING *", (kind, key)
@@ -100,7 +101,7 @@ def end_condition(connection: sqlite3.Connection, kind: str, *, key: str = "") -
 
 def tell_over(
     connection: sqlite3.Connection,
-    kind: str,
+    kind: Kind,
     text: str,
     *,
     at: datetime,
@@ -134,7 +135,7 @@ def read_conditions(connection: sqlite3.Connection) -> list[Condition]:
     return [_condition(row) for row in connection.execute("SELECT * FROM alert_conditions ORDER BY since, kind, key")]
 
 
-def was_raised(connection: sqlite3.Connection, kind: str, *, key: str) -> bool:
+def was_raised(connection: sqlite3.Connection, kind: Kind, *, key: str) -> bool:
     """Whether such an alert was ever raised: for what is told once and is never over."""
     row = connection.execute("SELECT 1 FROM alerts WHERE kind = ? AND key = ? LIMIT 1", (kind, key)).fetchone()
     return row is not None

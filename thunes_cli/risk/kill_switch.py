@@ -74,7 +74,7 @@ def _tell_near(change: Change, switch: controls.KillSwitch, *, loss: Decimal, ma
         f"The counted loss of today is {plain(loss)}, {100 * loss / max_daily_loss:.0f} % of the limit"
         f" {plain(max_daily_loss)}. At the limit entries are stopped, exits go on. Next: thunes pnl --losses"
     )
-    _alert(change, text, alerts.Severity.WARNING, kind=Kind.DAILY_LOSS_NEAR, key=key)
+    change.alert(Kind.DAILY_LOSS_NEAR, text, alerts.Severity.WARNING, key=key)
 
 
 def activate(change: Change, *, reason: str, actor: str, facts: Mapping[str, Fact] | None = None) -> bool:
@@ -94,7 +94,7 @@ def activate(change: Change, *, reason: str, actor: str, facts: Mapping[str, Fac
         f"Kill switch activated by {actor}: {reason}. Result of today {counted}, as far as it counts. Entries are"
         " stopped, exits go on. Next: thunes killswitch status"
     )
-    _alert(change, text, alerts.Severity.CRITICAL)
+    change.alert(Kind.KILL_SWITCH, text, alerts.Severity.CRITICAL)
     return True
 
 
@@ -121,7 +121,7 @@ def deactivate(change: Change, *, reason: str, actor: str, facts: Mapping[str, F
         f"Kill switch deactivated by {actor}: {reason}. Entries go on; only what is lost from now on counts, up to then"
         f" {plain(standing.counted_loss)} counted today. Next: thunes killswitch status"
     )
-    _alert(change, text, alerts.Severity.WARNING)
+    change.alert(Kind.KILL_SWITCH, text, alerts.Severity.WARNING)
     return True
 
 
@@ -150,9 +150,3 @@ def _json(value: Fact) -> str | int | bool | None:
         case datetime():
             return to_text(value)
     return value
-
-
-def _alert(
-    change: Change, text: str, severity: alerts.Severity, *, kind: Kind = Kind.KILL_SWITCH, key: str = ""
-) -> None:
-    alerts.raise_alert(change.connection, kind, text, severity=severity, at=change.at, at_wall=change.at_wall, key=key)

@@ -5,16 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from thunes_cli.audit.journal import Change
-from thunes_cli.ledger import alerts
+from thunes_cli.ledger.alert_kinds import Kind
+from thunes_cli.ledger.alerts import Severity
 from thunes_cli.model import ExitReason, Order, OrderState, Position, Trade, plain
-
-
-def tell(
-    change: Change, kind: str, text: str, severity: alerts.Severity, *, key: str = "", lasting: bool = False
-) -> None:
-    """Queue an alert in the transaction that causes it."""
-    at, wall = change.at, change.at_wall
-    alerts.raise_alert(change.connection, kind, text, severity=severity, at=at, at_wall=wall, key=key, lasting=lasting)
 
 
 def tell_late_order(change: Change, order: Order, before: Order) -> None:
@@ -25,7 +18,7 @@ def tell_late_order(change: Change, order: Order, before: Order) -> None:
         f"Order {order.client_order_id} ({order.side} {order.symbol}) was taken for {taken_for}, but the exchange"
         f" executed {plain(order.executed_qty)}; it is booked. Next: thunes explain {order.client_order_id}"
     )
-    tell(change, "late_order", text, alerts.Severity.CRITICAL)
+    change.alert(Kind.LATE_ORDER, text, Severity.CRITICAL)
 
 
 def tell_stop(change: Change, position: Position, price: Decimal) -> None:
@@ -35,7 +28,7 @@ def tell_stop(change: Change, position: Position, price: Decimal) -> None:
         f"Stop-loss of {position.symbol}: last price {plain(price)} is at or below {stop};"
         f" selling {plain(position.quantity)} {position.base}. Next: thunes positions list"
     )
-    tell(change, ExitReason.STOP_LOSS, text, alerts.Severity.WARNING)
+    change.alert(Kind.STOP_LOSS, text, Severity.WARNING)
 
 
 def tell_reused_trade_id(change: Change, order: Order, trade: Trade) -> None:
@@ -44,7 +37,7 @@ def tell_reused_trade_id(change: Change, order: Order, trade: Trade) -> None:
         f"The exchange gives trade {trade.trade_id} of {trade.symbol} to order {order.client_order_id}, but it is"
         f" booked on another order: was the exchange wiped? Next: thunes reconcile"
     )
-    tell(change, "trade_id_reused", text, alerts.Severity.CRITICAL, key=order.symbol, lasting=True)
+    change.alert(Kind.TRADE_ID_REUSED, text, Severity.CRITICAL, key=order.symbol, lasting=True)
 
 
 def tell_closed(change: Change, position: Position, *, reason: str | None) -> None:
@@ -55,12 +48,5 @@ def tell_closed(change: Change, position: Position, *, reason: str | None) -> No
     )
     following = f"Next: thunes explain position:{position.id}"
     if reason == ExitReason.STOP_LOSS:
-        tell(change, ExitReason.STOP_LOSS, f"Stop-loss done, {result}. {following}", alerts.Severity.INFO)
-    alerts.tell_over(
-        change.connection,
-        "exit_blocked",
-        f"{result}. {following}",
-        key=position.symbol,
-        at=change.at,
-        at_wall=change.at_wall,
-    )
+        change.alert(Kind.STOP_LOSS, f"Stop-loss done, {result}. {following}", Severity.INFO)
+    change.alert_over(Kind.EXIT_BLOCKED, f"{result}. {following}", key=position.symbol)

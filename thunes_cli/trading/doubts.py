@@ -50,27 +50,11 @@ def _tell(change: Change, sending: Sending) -> None:
         f" of {order.symbol} is sent; the exchange is asked again and again."
         f" Next: thunes explain {order.client_order_id}"
     )
-    alerts.raise_alert(
-        change.connection,
-        Kind.ORDER_UNRESOLVED,
-        text,
-        severity=alerts.Severity.WARNING,
-        at=change.at,
-        at_wall=change.at_wall,
-        key=order.client_order_id,
-        lasting=True,
-    )
+    change.alert(Kind.ORDER_UNRESOLVED, text, alerts.Severity.WARNING, key=order.client_order_id, lasting=True)
 
 
 def _tell_settled(change: Change, client_order_id: str) -> None:
     order = orders.find_order(change.connection, client_order_id)
     became = "gone" if order is None else f"{order.state}, executed {plain(order.executed_qty)} {order.base}"
     text = f"Order {client_order_id} is settled: {became}. Next: thunes explain {client_order_id}"
-    alerts.tell_over(
-        change.connection,
-        Kind.ORDER_UNRESOLVED,
-        text,
-        key=client_order_id,
-        at=change.at,
-        at_wall=change.at_wall,
-    )
+    change.alert_over(Kind.ORDER_UNRESOLVED, text, key=client_order_id)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change
 from thunes_cli.counts import count
-from thunes_cli.ledger import alerts, positions
+from thunes_cli.ledger import positions
+from thunes_cli.ledger.alert_kinds import Kind
+from thunes_cli.ledger.alerts import Severity
 from thunes_cli.model import PositionStatus, plain
 from thunes_cli.risk.exits import BLOCKED_AFTER, back_off
 
@@ -34,15 +36,5 @@ def delay_exit(change: Change, position_id: int, *, failed: int, why: str, prove
         f" wanted out ({position.exit_wanted}){since}; {count(failed, 'attempt')} failed, it is tried again."
         f" Next: thunes explain position:{position_id}"
     )
-    new = alerts.raise_alert(
-        connection,
-        "exit_blocked",
-        text,
-        severity=alerts.Severity.CRITICAL,
-        at=change.at,
-        at_wall=change.at_wall,
-        key=position.symbol,
-        lasting=True,
-    )
-    if new:
+    if change.alert(Kind.EXIT_BLOCKED, text, Severity.CRITICAL, key=position.symbol, lasting=True):
         change.record(Event.EXIT_BLOCKED, symbol=position.symbol, position=position_id, attempts=failed, why=why)

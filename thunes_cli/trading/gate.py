@@ -24,7 +24,9 @@ from thunes_cli.errors import (
 from thunes_cli.exchange.failures import AuthFailed, ExchangeFailure, Rejected
 from thunes_cli.exchange.filters import SymbolRules, smallest_sellable_amount
 from thunes_cli.exchange.protocol import Exchange
-from thunes_cli.ledger import alerts, orders, positions
+from thunes_cli.ledger import orders, positions
+from thunes_cli.ledger.alert_kinds import Kind
+from thunes_cli.ledger.alerts import Severity
 from thunes_cli.ledger.baseline import baseline_taken, save_baseline
 from thunes_cli.ledger.identity import read_identity, save_entries_from, save_uid
 from thunes_cli.model import Account, Mode, plain
@@ -175,9 +177,8 @@ class Gate:
             except ExchangeFailure as error:
                 if not patient:
                     raise
-                pause = RETRY
                 _log.warning("waiting for the exchange: %s", error)
-            if self._wait(pause.total_seconds()):
+            if self._wait(RETRY.total_seconds()):
                 raise Stopped
 
     def _wait_for_key(self) -> None:
@@ -236,10 +237,8 @@ class Gate:
             if entry is None:
                 error = ConfigError(f"SYMBOLS: the exchange has no symbol {symbol}", hint="correct SYMBOLS in .env")
                 found.append(Problem(error.message, error))
-                continue
-            error_or_none = self._check_amount(entry, patient=patient)
-            if error_or_none is not None:
-                found.append(Problem(error_or_none.message, error_or_none))
+            elif (too_small := self._check_amount(entry, patient=patient)) is not None:
+                found.append(Problem(too_small.message, too_small))
         return found
 
     def _check_amount(self, rules: SymbolRules, *, patient: bool) -> ConfigError | None:
@@ -264,7 +263,7 @@ class Gate:
                 self._tell_exits_only(change, reasons)
             else:
                 text = "Entries are made again. Next: thunes status"
-                alerts.tell_over(connection, "exits_only", text, at=change.at, at_wall=change.at_wall)
+                change.alert_over(Kind.EXITS_ONLY, text)
                 if read_identity(connection).entries_from is None:
                     save_entries_from(connection, change.at)
             unresolved = orders.count_unresolved(connection)
@@ -273,15 +272,8 @@ class Gate:
 
     def _tell_exits_only(self, change: Change, reasons: Sequence[str]) -> None:
         change.record(Event.EXITS_ONLY, reasons="; ".join(reasons))
-        alerts.raise_alert(
-            change.connection,
-            "exits_only",
-            f"Exits only, no entries: {'; '.join(reasons)}. Next: thunes config check --online",
-            severity=alerts.Severity.CRITICAL,
-            at=change.at,
-            at_wall=change.at_wall,
-            lasting=True,
-        )
+        text = f"Exits only, no entries: {'; '.join(reasons)}. Next: thunes config check --online"
+        change.alert(Kind.EXITS_ONLY, text, Severity.CRITICAL, lasting=True)
 
     def _holds_something(self) -> bool:
         with self._journal.read() as connection:

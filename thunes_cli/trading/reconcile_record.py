@@ -114,7 +114,8 @@ def write_down(journal: Journal, look: Look, *, by: str, traded: Sequence[str], 
         save_known(change.connection, TRADABLE, tradable, at=change.at)
         tell_findings(change, fresh)
         if before is not None and not before.clean and look.comparison.clean and look.scope.symbol is None:
-            _alert(change, "Ledger and exchange agree again. Next: thunes status", alerts.Severity.INFO)
+            text = "Ledger and exchange agree again. Next: thunes status"
+            change.alert(alert_kinds.Kind.RECONCILE, text, alerts.Severity.INFO)
         _freeze(change, look, traded, asked=asked)
         return fresh
 
@@ -242,17 +243,7 @@ def tell_findings(change: Change, fresh: Sequence[Finding]) -> None:
         lines += [f"- and {len(findings) - _SHOWN} more"] if len(findings) > _SHOWN else []
         lines.append(f"Next: thunes {'reconcile' if kind is alert_kinds.Kind.RECONCILE else 'orders list --external'}")
         loud = worst in {Severity.HIGH, Severity.CRITICAL}
-        _alert(change, "\n".join(lines), alerts.Severity.CRITICAL if loud else alerts.Severity.WARNING, kind=kind)
-
-
-def _alert(
-    change: Change,
-    text: str,
-    severity: alerts.Severity,
-    *,
-    kind: alert_kinds.Kind = alert_kinds.Kind.RECONCILE,
-) -> None:
-    alerts.raise_alert(change.connection, kind, text, severity=severity, at=change.at, at_wall=change.at_wall)
+        change.alert(kind, "\n".join(lines), alerts.Severity.CRITICAL if loud else alerts.Severity.WARNING)
 
 
 # -- freezing ----------------------------------------------------------------------------------------------------

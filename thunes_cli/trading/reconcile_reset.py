@@ -12,7 +12,7 @@ from decimal import Decimal
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Change
 from thunes_cli.errors import MismatchError
-from thunes_cli.ledger import alerts, controls, fills, orders, positions
+from thunes_cli.ledger import alert_kinds, alerts, controls, fills, orders, positions
 from thunes_cli.ledger.baseline import EpochBegin, save_baseline
 from thunes_cli.ledger.identity import begin_exchange_epoch
 from thunes_cli.model import ZERO, Order, OrderState, Side
@@ -129,6 +129,6 @@ def _not_ours(market: Market, survivors: Sequence[Order]) -> dict[str, Decimal]:
 
 def _thaw(change: Change) -> None:
     for symbol, freeze in controls.frozen_symbols(change.connection).items():
-        alerts.end_condition(change.connection, "trade_id_reused", key=symbol)
+        alerts.end_condition(change.connection, alert_kinds.Kind.TRADE_ID_REUSED, key=symbol)
         if freeze.actor == ACTOR and freeze.reason.startswith(Kind.EXCHANGE_RESET):
             unfreeze_symbol(change, symbol, reason="the wiped exchange was accepted", actor=ACTOR)
