@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from forgeries import CHAIN, DEEP, FAST, MODES, rewrite_chain
 from trail_home import TrailHome, edit
 
 from thunes_cli.audit.checkpoint_file import read_notes
+from thunes_cli.audit.key import ensure_audit_key
 from thunes_cli.audit.notes import NO_NOTE, Checkpoint, PublicKey, SigningKey, find_notes
 from thunes_cli.audit.report import Mode
 from thunes_cli.counts import count
@@ -66,6 +68,33 @@ def test_a_checkpoint_edited(home: TrailHome) -> None:
     assert bad is not None
     assert bad.file == home.notes
     assert "signature" in bad.fault.problem
+
+
+def test_a_checkpoint_that_says_nothing(home: TrailHome) -> None:
+    """What has a signature and no text of ours is no note; it is named by its first line."""
+    home.notes.write_text(home.notes.read_text().replace("seq 40", "seq forty"))
+
+    bad = home.look(keys=()).first_bad
+
+    assert bad is not None
+    assert (bad.file, bad.fault.line) == (home.notes, 25)
+    assert bad.fault.problem == "not a note of a THUNES audit trail"
+
+
+def test_a_checkpoint_that_covers_no_more(home: TrailHome) -> None:
+    """Signed or not, an old claim chained behind a newer one is none: notes only go on."""
+    notes = [placed.note for placed in read_notes(home.notes)]
+    old = replace(notes[2].checkpoint, previous=notes[3].hash)
+    key = ensure_audit_key(home.path, instance="abcdef")
+    home.notes.write_bytes(home.notes.read_bytes() + key.sign(old).raw + b"\n")
+
+    for how in (FAST, CHAIN, DEEP):
+        bad = home.look(**how).first_bad
+
+        assert bad is not None
+        assert (bad.file, bad.fault.line) == (home.notes, 33)
+        assert bad.fault.problem == "the note covers no more"
+        assert bad.fault.found == f"seq {old.seq}"
 
 
 def test_garbage_among_checkpoints(home: TrailHome) -> None:

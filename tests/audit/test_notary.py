@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import base64
+import errno
+import functools
 import hashlib
 import itertools
 import os
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from hypothesis import given
-from hypothesis import strategies as st
 from trail_home import TrailHome, edit, lines_of
 
-from thunes_cli.audit.checkpoint_file import DamagedNotes, read_notes
+from thunes_cli.audit.checkpoint_file import read_notes
 from thunes_cli.audit.events import Event
-from thunes_cli.audit.key import ensure_audit_key
+from thunes_cli.audit.lock import trail_lock
 from thunes_cli.audit.notary import Notary
-from thunes_cli.audit.notes import (
-    MAX_NOTE,
-    NO_NOTE,
-    BadNote,
-    Checkpoint,
-    PublicKey,
-    SigningKey,
-    find_notes,
-    parse_note,
-    parse_public_key,
-)
+from thunes_cli.audit.notes import MAX_NOTE, NO_NOTE, parse_note
+from thunes_cli.audit.rotation import rotate
 from thunes_cli.audit.trail import DrainOutcome
-from thunes_cli.errors import AuditTampered, ConfigError
-from thunes_cli.ledger.outbox import read_head
-from thunes_cli.ledger.segments import read_checkpoint
-
-_PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-KEY = SigningKey(PublicKey("thunes.audit/abcdef", _PRIVATE.public_key().public_bytes_raw()), _PRIVATE)
+from thunes_cli.errors import AuditTampered, Unavailable
+from thunes_cli.ledger.outbox import Head, read_head
+from thunes_cli.ledger.segments import CheckpointRow, read_checkpoint
 
 
 def events(home: TrailHome) -> list[str]:
@@ -181,121 +170,118 @@ def test_two_notaries(home: TrailHome) -> None:
     assert home.look(deep=True).valid
 
 
-# -- keys ------------------------------------------------------------------------------------------------------------
-
-
-def test_the_key_is_made_once(tmp_path: Path) -> None:
-    """0600, the same ever after, its public half beside it."""
-    first = ensure_audit_key(tmp_path, instance="abcdef")
-    again = ensure_audit_key(tmp_path, instance="abcdef")
-
-    assert first.public == again.public
-    assert (tmp_path / "audit_key").stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "audit_key.pub").read_text() == f"{first.public}\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["audit_key", "audit_key.pub"]
-    assert "private" not in repr(first)
-
-
-def test_a_lost_key_is_replaced_openly(home: TrailHome) -> None:
-    """A new key is named on the trail; what the old one signed stays verifiable with the old one."""
-    old = home.keys
-    (home.path / "audit_key").unlink()
-    home.record(1)
-
-    Notary(home.journal).checkpoint()
-
-    assert home.keys[:1] == old
-    assert len(home.keys) == 2
-    assert events(home).count(Event.AUDIT_KEY_IN_USE) == 1
-    assert home.look(deep=True).valid
-    assert home.look(keys=home.keys[:1]).first_bad is not None
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"nothing", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
-)
-def test_no_key(tmp_path: Path, content: bytes) -> None:
-    """A file that is no key is left alone and said so."""
-    path = tmp_path / "audit_key"
-    path.write_bytes(content)
-    path.chmod(0o600)
-
-    with pytest.raises(ConfigError, match="audit_key"):
-        ensure_audit_key(tmp_path, instance="abcdef")
-
-    assert path.read_bytes() == content
-
-
-# -- the form --------------------------------------------------------------------------------------------------------
-
-
-@given(
-    st.integers(1, 999_999),
-    st.integers(1, 9_999_999_999),
-    st.integers(1, 99_999_999_999),
-    st.binary(min_size=32, max_size=32),
-    st.binary(min_size=32, max_size=32),
-)
-def test_notes_read_back(segment: int, seq: int, length: int, digest: bytes, previous: bytes) -> None:
-    """Whatever a checkpoint says, its note is at most 300 bytes and reads back, also out of a message."""
-    note = KEY.sign(Checkpoint(KEY.public.name, segment, seq, length, digest, previous, "2026-03-10T12:00:00Z"))
-
-    assert len(note.raw) <= MAX_NOTE
-    assert parse_note(note.raw) == note
-    assert KEY.public.signed(note)
-    assert find_notes("Day 2026-03-10\n  " + note.raw.decode().replace("\n", "\n  ") + "Next: thunes status") == [note]
-    assert parse_public_key(str(KEY.public)) == KEY.public
-
-
-@given(st.integers(0, 290), st.integers(1, 255))
-def test_any_other_byte_is_another_note(at: int, xor: int) -> None:
-    """No byte of a note can be changed: it does not parse, or is not signed any more."""
-    raw = bytearray(
-        KEY.sign(Checkpoint(KEY.public.name, 1, 1000, 358945, bytes(32), NO_NOTE, "2026-03-10T12:00:00Z")).raw
-    )
-    raw[at % len(raw)] ^= xor
-
-    try:
-        note = parse_note(bytes(raw))
-    except BadNote:
-        return
-    assert not KEY.public.signed(note)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "thunes.audit/abcdef", "a+b+c", "thunes.audit/abcdef+00000000+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"],
-)
-def test_no_public_keys(text: str) -> None:
-    """What is no key, or has another id, is refused."""
-    with pytest.raises(BadNote):
-        parse_public_key(text)
-
-
-def test_a_torn_note_is_left_out(home: TrailHome) -> None:
-    """A crash within a note: those before it count, and the next one is written over it."""
-    data = home.notes.read_bytes()
-    home.notes.write_bytes(data + data[:100])
-    assert len(list(read_notes(home.notes))) == 4
-    assert home.look().valid
-
-    home.record(1)
-    home.notary.checkpoint()
-
-    assert len(list(read_notes(home.notes))) == 5
-    assert home.look(deep=True).valid
-
-
-def test_garbage_is_no_note(tmp_path: Path) -> None:
-    """A long text without a signature is named, not read to its end."""
-    path = tmp_path / "notes"
-    path.write_bytes(b"x" * 299 + b"\n" + b"y" * 10_000)
-
-    with pytest.raises(DamagedNotes):
-        list(read_notes(path))
-
-
 def test_the_file_of_checkpoints_is_private(home: TrailHome) -> None:
     """As the trail itself."""
     assert home.notes.stat().st_mode & 0o777 == 0o600
     assert home.notes.stat().st_uid == os.getuid()
+
+
+# -- beside others ---------------------------------------------------------------------------------------------------
+
+
+class Overtaken(Notary):
+    """Something happens after the ledger was read, before the file is looked at; once."""
+
+    def __init__(self, home: TrailHome, happens: Callable[[], object]) -> None:
+        super().__init__(home.journal)
+        self._happens: Callable[[], object] | None = happens
+
+    def _verify(self, head: Head, last: CheckpointRow | None) -> bytes | None:
+        if self._happens is not None:
+            happens, self._happens = self._happens, None
+            happens()
+        return super()._verify(head, last)
+
+
+def tampered(home: TrailHome) -> str | None:
+    with home.journal.read() as connection:
+        return read_head(connection).tampered
+
+
+def test_a_rotation_under_its_eyes(home: TrailHome) -> None:
+    """What was looked for is another file by now: nobody is accused, and the new segment is signed."""
+    made = Overtaken(home, lambda: rotate(home.journal, why="operator")).checkpoint()
+
+    assert made is not None
+    assert made.segment == 3
+    assert tampered(home) is None
+    assert home.look(deep=True).valid
+
+
+def test_a_rotation_that_got_half_way(home: TrailHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file has its number and there is no next one yet: that it is gone is no accusation either."""
+
+    def stumble() -> None:
+        with monkeypatch.context() as disk, pytest.raises(Unavailable, match="Input/output error"):
+            disk.setattr("thunes_cli.audit.trail._sync_directory", fail)
+            rotate(home.journal, why="operator")
+        assert not home.trail.exists()
+
+    def fail(_: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    assert Overtaken(home, stumble).checkpoint() is None
+    assert tampered(home) is None
+
+    made = home.notary.checkpoint()
+    assert made is not None
+    assert (made.segment, home.look(deep=True).valid) == (3, True)
+
+
+def test_a_trail_found_sound_again_with_nothing_to_sign(home: TrailHome) -> None:
+    """Who looked late accused it after all was signed: a later look takes that back and signs nothing twice."""
+    home.record(1)
+    sound = b""
+
+    def sign_and_spoil() -> None:
+        nonlocal sound
+        assert home.notary.checkpoint() is not None
+        sound = home.trail.read_bytes()
+        edit(home.trail, lambda lines: lines.__setitem__(5, lines[5].replace(b"duplicate", b"forgedabc")))
+
+    with pytest.raises(AuditTampered):
+        Overtaken(home, sign_and_spoil).checkpoint()
+    assert tampered(home) is not None
+    home.trail.write_bytes(sound)
+    notes = home.notes.read_bytes()
+
+    assert home.notary.checkpoint() is None
+
+    assert tampered(home) is None
+    assert home.notes.read_bytes() == notes
+
+
+def test_somebody_writes_without_end(home: TrailHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is signed beside him, and he is named as the reason."""
+    monkeypatch.setattr("thunes_cli.audit.notary.trail_lock", functools.partial(trail_lock, wait_seconds=0))
+    notes = home.notes.read_bytes()
+    with ExitStack() as held, pytest.raises(Unavailable, match="is being written by another process"):
+        Overtaken(home, lambda: held.enter_context(trail_lock(home.trail))).checkpoint()
+
+    assert home.notes.read_bytes() == notes
+
+
+def test_no_place_for_checkpoints(tmp_path: Path) -> None:
+    """A directory of their file's name: could not be done is not: was tampered with."""
+    home = TrailHome(tmp_path / "home")
+    home.record(1)
+    home.notes.mkdir()
+
+    with pytest.raises(Unavailable, match=r"audit_trail\.jsonl\.ckpt: Is a directory"):
+        home.notary.checkpoint()
+
+    assert tampered(home) is None
+    home.close()
+
+
+def test_a_key_that_cannot_be_read(tmp_path: Path) -> None:
+    """One line with the file and the reason; nothing is signed."""
+    home = TrailHome(tmp_path / "home")
+    home.record(1)
+    (home.path / "audit_key").mkdir(mode=0o700)
+
+    with pytest.raises(Unavailable, match=r"the audit key cannot be had: Is a directory \(.*audit_key\)"):
+        home.notary.checkpoint()
+
+    assert not home.notes.exists()
+    home.close()

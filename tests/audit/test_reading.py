@@ -1,9 +1,7 @@
-"""Reading records backwards, in one pass, or as they come; with more than one process; in constant memory."""
+"""Reading records backwards, in one pass, or as they come; in constant memory."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import tracemalloc
 from collections.abc import Iterator
@@ -15,33 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from manual_time import NOON
-from trail_home import TrailHome
+from trail_home import TrailHome, write_trail
 
-from thunes_cli.audit import crew, reading
+from thunes_cli.audit import reading
 from thunes_cli.audit.checkpoint_file import DamagedNotes, read_notes
 from thunes_cli.audit.counting import count_records
-from thunes_cli.audit.events import Event
 from thunes_cli.audit.reading import Filter, follow, last_records
-from thunes_cli.audit.record import FIRST_PREV, line_hash, make_line
-from thunes_cli.audit.report import Report
-from thunes_cli.audit.validation import Request, validate
 from thunes_cli.ledger.outbox import read_head
-
-
-def write_trail(path: Path, count: int, *, padding: str = "") -> None:
-    """A trail of so many records, a second apart."""
-    prev = FIRST_PREV
-    with path.open("wb") as stream:
-        for seq in range(1, count + 1):
-            line = make_line(
-                seq=seq,
-                prev=prev,
-                at=NOON + timedelta(seconds=seq),
-                event=Event.TRADE_REJECTED if seq % 3 else Event.TRADE_APPROVED,
-                facts={"reason": "cool_down_active" if seq % 2 else None, "padding": padding},
-            )
-            prev = line_hash(line)
-            stream.write(line)
 
 
 @given(
@@ -185,87 +163,3 @@ def test_follow_through_a_rotation(tmp_path: Path) -> None:
     records = follow(path, start=0, wait=lambda _: next(script))
 
     assert [next(records)["seq"] for _ in range(5)] == [1, 2, 3, 4, 5]
-
-
-# -- more than one process -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def long_trail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A trail of several ranges, and a crew for it."""
-    monkeypatch.setattr(crew, "WORTH_BYTES", 100_000)
-    monkeypatch.setattr(crew, "_MOST", 3)
-    monkeypatch.setattr(crew.os, "sched_getaffinity", lambda _: {0, 1, 2})
-    monkeypatch.setattr(crew.threading, "active_count", lambda: 1)  # whatever other tests left idle here
-    path = tmp_path / "audit_trail.jsonl"
-    write_trail(path, 9000, padding="x" * 200)
-    return path
-
-
-def alone(path: Path, *, deep: bool) -> Report:
-    """What one process finds."""
-    limit, crew.WORTH_BYTES = crew.WORTH_BYTES, 1 << 60
-    try:
-        return validate(Request(path, deep=deep))
-    finally:
-        crew.WORTH_BYTES = limit
-
-
-@pytest.mark.parametrize("deep", [False, True], ids=["chain", "deep"])
-@pytest.mark.parametrize("line", [None, 0, 1234, 4567, 8999], ids=["sound", "first", "early", "late", "last"])
-def test_a_crew_finds_the_same(long_trail: Path, line: int | None, *, deep: bool) -> None:
-    """With children or without: the same records, the same first fault."""
-    if line is not None:
-        lines = long_trail.read_bytes().splitlines(keepends=True)
-        lines[line] = lines[line].replace(b"xxxx", b"xx\xff\xff", 1)
-        long_trail.write_bytes(b"".join(lines))
-
-    together, single = validate(Request(long_trail, deep=deep)), alone(long_trail, deep=deep)
-
-    assert together.first_bad == single.first_bad
-    assert (together.records, together.bytes) == (single.records, single.bytes) or line is not None
-    assert together.valid is (line is None)
-    if together.first_bad is not None and line is not None:
-        assert together.first_bad.fault.line == line + 1
-
-
-def test_a_crew_that_dies(long_trail: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Children that are killed cost time, not truth."""
-    served: list[int] = []
-    fork = crew.os.fork
-
-    def short_lived() -> int:
-        pid = fork()
-        if pid == 0:
-            crew.os._exit(0)
-        served.append(pid)
-        return pid
-
-    monkeypatch.setattr(crew.os, "fork", short_lived)
-    assert validate(Request(long_trail, deep=True)).valid
-    assert len(served) == 2
-
-
-def test_memory_does_not_grow_with_the_trail(tmp_path: Path) -> None:
-    """A trail twenty times as long needs no more of it; children included."""
-    small, large = tmp_path / "small.jsonl", tmp_path / "large.jsonl"
-    write_trail(small, 3_000)
-    write_trail(large, 60_000)
-
-    def peak(path: Path, how: str) -> float:
-        code = (
-            "import resource, sys; from pathlib import Path; import thunes_cli.audit.crew as crew;"
-            "crew.WORTH_BYTES = 1 << 20;"
-            "from thunes_cli.audit.validation import Request, validate;"
-            f"assert validate(Request(Path(sys.argv[1]), deep={how == 'deep'})).valid;"
-            # ru_maxrss of a process that was started counts what its parent weighed; VmHWM is its own.
-            "status = Path('/proc/self/status').read_text();"
-            "own = int(status.split('VmHWM:')[1].split()[0]);"
-            "print(max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024)"
-        )
-        done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
-        return float(done.stdout)
-
-    for how in ("chain", "deep"):
-        assert peak(large, how) < peak(small, how) + 6
-        assert peak(large, how) < 64

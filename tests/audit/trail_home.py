@@ -11,13 +11,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from manual_time import ManualTime
+from manual_time import NOON, ManualTime
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
 from thunes_cli.audit.notary import Notary
 from thunes_cli.audit.notes import PublicKey
 from thunes_cli.audit.public_keys import read_public_keys
+from thunes_cli.audit.record import FIRST_PREV, line_hash, make_line
 from thunes_cli.audit.report import Report
 from thunes_cli.audit.validation import Request, validate
 from thunes_cli.audit.witness import LedgerView
@@ -117,3 +118,19 @@ def rechain(lines: list[bytes], *, first: int) -> None:
         record["seq"] = before["seq"] + 1
         record["prev"] = hashlib.sha256(lines[index - 1] + b"\n").hexdigest()
         lines[index] = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def write_trail(path: Path, count: int, *, padding: str = "") -> None:
+    """A trail of so many records, a second apart."""
+    prev = FIRST_PREV
+    with path.open("wb") as stream:
+        for seq in range(1, count + 1):
+            line = make_line(
+                seq=seq,
+                prev=prev,
+                at=NOON + timedelta(seconds=seq),
+                event=Event.TRADE_REJECTED if seq % 3 else Event.TRADE_APPROVED,
+                facts={"reason": "cool_down_active" if seq % 2 else None, "padding": padding},
+            )
+            prev = line_hash(line)
+            stream.write(line)

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
@@ -35,11 +35,13 @@ class Hand:
     """One child. Orders wait in a pipe and are answered in their order, one summary each."""
 
     def __init__(self, descriptor: int) -> None:
-        order_out, self._order = os.pipe()
-        self.answers, answer_in = os.pipe()
-        self._pid = os.fork()
-        if self._pid == 0:
-            _serve(descriptor, order_out, answer_in, not_ours=(self._order, self.answers))
+        with ExitStack() as undo:
+            order_out, self._order = _pipe(undo)
+            self.answers, answer_in = _pipe(undo)
+            self._pid = os.fork()
+            if self._pid == 0:
+                _serve(descriptor, order_out, answer_in, not_ours=(self._order, self.answers))
+            undo.pop_all()
         os.close(order_out)
         os.close(answer_in)
         self.asked: deque[_Slot] = deque()
@@ -57,10 +59,11 @@ class Hand:
         self.asked.append(slot)
 
     def answer(self) -> None:
-        """Take the next answer."""
+        """Take the next answer; of a child that was killed within it there is none."""
         head = _read(self.answers, _LENGTH.size)
-        body = _read(self.answers, _LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else b""
-        if not body:
+        length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else 0
+        body = _read(self.answers, length)
+        if not length or len(body) < length:
             self._give_back()
             return
         slot = self.asked.popleft()
@@ -71,7 +74,7 @@ class Hand:
         """The child is gone; somebody else has to do what it was asked."""
         self.gone = True
         for slot in self.asked:
-            slot.taken = slot.done
+            slot.taken = False
         self.asked.clear()
 
     def dismiss(self) -> None:
@@ -80,6 +83,14 @@ class Hand:
         os.close(self.answers)
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
+
+
+def _pipe(undo: ExitStack) -> tuple[int, int]:
+    """Its ends; both are closed when what comes next fails."""
+    ends = os.pipe()
+    for end in ends:
+        undo.callback(os.close, end)
+    return ends
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from thunes_cli.audit.record import Fact
 from thunes_cli.audit.segments import closed_path
 from thunes_cli.audit.trail import advance, write_all
 from thunes_cli.clock import utc_midnight
-from thunes_cli.errors import Unavailable
+from thunes_cli.errors import AuditTampered, Unavailable
 from thunes_cli.ledger.outbox import Head, outbox_size, pending, read_head, save_problem, save_tampered
 from thunes_cli.ledger.segments import Segment, close_segment
 
@@ -45,13 +45,19 @@ def open_segment(journal: Journal) -> OpenSegment:
     """What a rotation would close. ``empty``: it holds nothing but records about the trail itself.
 
     Raises:
-        Unavailable: the file cannot be read (13).
+        AuditTampered: the file is gone (5). Unavailable: it cannot be read (13).
     """
     with journal.read() as connection:
         head = read_head(connection)
         waiting = outbox_size(connection)
     try:
         first, only_own = _look(journal.trail.path, head)
+    except FileNotFoundError as error:
+        with journal.read() as connection:
+            rotated = read_head(connection).segment != head.segment
+        if rotated:  # by another process, between looking here and there
+            return open_segment(journal)
+        raise AuditTampered(journal.trail.path, f"it is gone, {head.durable_length} bytes were written") from error
     except OSError as error:
         raise Unavailable(f"{journal.trail.path}: {error.strerror or error}") from error
     return OpenSegment(head.segment, head.durable_length, first, only_own and not waiting)
@@ -180,6 +186,6 @@ def _look(path: Path, head: Head) -> tuple[datetime | None, bool]:
     return first[1], all(_event_and_time(line)[0] in _OWN_EVENTS for line in lines)
 
 
-def _event_and_time(line: bytes) -> tuple[str | None, datetime | None]:
+def _event_and_time(line: bytes) -> tuple[str, datetime | None]:
     record = parsed(line) or {}
-    return record.get("event"), time_of(record)
+    return str(record.get("event")), time_of(record)
