@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from thunes_cli.cli.table import COMMANDS, Entry
 from thunes_cli.errors import ExitCode, NotFound, ThunesError
 
 _FORMATS = ("text", "json")
-_NOWHERE = NotFound("the current directory is gone", hint="cd to one that is there")
+_SHOWN = 80  # characters of a path that is too long
 
 
 def run(
@@ -76,17 +77,20 @@ def _find(invocation: Invocation) -> Answer:
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _reader_is_gone(invocation.streams.stdout):
             raise
-        nowhere = isinstance(error, FileNotFoundError) and _is_nowhere()
-        return answer_of(invocation, failure(_NOWHERE), raised=True) if nowhere else _crashed(error, invocation, None)
+        known = _fault_of_a_path(error)
+        return _crashed(error, invocation, None) if known is None else answer_of(invocation, known, raised=True)
 
 
-def _is_nowhere() -> bool:
-    """Whether somebody removed the directory we were started in: nothing relative to it can be found."""
-    try:
-        os.getcwd()  # noqa: PTH109 - pathlib is not imported for this
-    except FileNotFoundError:
-        return True
-    return False
+def _fault_of_a_path(error: Exception) -> Result | None:
+    """What any command can stumble over: a name no file system takes, or a start in a directory that was removed."""
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return failure(NotFound(f"{str(error.filename)[:_SHOWN]}…: {error.strerror}", hint="look at what was typed"))
+    if isinstance(error, FileNotFoundError):
+        try:
+            os.getcwd()  # noqa: PTH109 - pathlib is not imported for this
+        except FileNotFoundError:
+            return failure(NotFound("the current directory is gone", hint="cd to one that is there"))
+    return None
 
 
 def _bad_format(environ: Mapping[str, str]) -> Problem | None:

@@ -49,12 +49,16 @@ class SimLink:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        parts = urlsplit(self.url)
-        if parts.scheme != "http" or not parts.hostname:
+        try:
+            parts = urlsplit(self.url)
+            host, port = parts.hostname, parts.port or 80
+        except ValueError:  # no port, or half an IPv6 address
+            host, port, parts = None, 0, urlsplit("")
+        if parts.scheme != "http" or not host:
             raise UsageFault(
                 f"--url {url!r} is not a simulator's address", hint="for example: --url http://127.0.0.1:8080"
             )
-        self._host, self._port = parts.hostname, parts.port or 80
+        self._host, self._port = host, port
 
     def get(self, path: str) -> dict[str, Any]:
         """Ask for something. Raises: as :meth:`post`."""

@@ -1,4 +1,4 @@
-"""``~`` as a shell reads it, in settings and in options."""
+"""Paths as a shell reads them, and paths that cannot be: in settings and in options."""
 
 from __future__ import annotations
 
@@ -38,4 +38,26 @@ def test_a_user_nobody_knows_is_no_bug(words: tuple[str, ...], tmp_path: Path) -
     answer = thunes("--home", home, *words)
 
     assert answer.code in {10, 78}, answer
+    assert "internal error" not in answer.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("keys", "scan", "x" * 5000), 10),
+        (("audit", "validate", "x" * 5000), 10),
+        (("backup", "restore", "x" * 5000 + ".zst", "--to", "y"), 10),
+        (("sim", "faults", "--url", "http://[::1"), 2),
+        (("sim", "state", "--url", "http://127.0.0.1:99999"), 2),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else None,
+)
+def test_what_can_be_no_path_or_address_is_no_bug(words: tuple[str, ...], code: int, tmp_path: Path) -> None:
+    """A name that no file system takes, half an address."""
+    home = str(tmp_path / "home")
+    assert thunes("--home", home, "init").code == 0
+
+    answer = thunes("--home", home, *words)
+
+    assert answer.code == code, answer
     assert "internal error" not in answer.err
