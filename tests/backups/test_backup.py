@@ -18,6 +18,7 @@ import zstandard
 from bot_home import BotHome
 
 from thunes_cli.audit.segments import closed_segments
+from thunes_cli.ops.backups.create import Wanted
 
 CANARY = "c4n4ry-s3cr3t-n0-b4ckup-m4y-h0ld"
 
@@ -230,3 +231,9 @@ def test_the_plan_changes_nothing(bot: BotHome) -> None:
 
     assert answer.document["changed"] is False
     assert not (bot.path / "backups").exists()
+
+
+def test_secrets_need_somebody_who_can_decrypt_them(tmp_path: Path) -> None:
+    """Whoever asks for it: no file of secrets is even begun without a recipient."""
+    with pytest.raises(ValueError, match="never written unencrypted"):
+        Wanted(tmp_path, (), "", {"secrets/.env": b"API_SECRET=" + CANARY.encode()})

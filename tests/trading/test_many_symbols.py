@@ -58,3 +58,24 @@ def test_an_exchange_that_is_away_is_one_line(crowd: Room, caplog: pytest.LogCap
 def test_many_names_are_counted(crowd: Room) -> None:
     """What the start tells of three hundred symbols fits a message."""
     assert crowd.plan.what == "C00USDT, C01USDT, C02USDT, C03USDT, C04USDT, C05USDT, C06USDT, C07USDT and 13 more"
+
+
+def test_no_bug_hides_behind_another(
+    crowd: Room, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first fails the job, the second is in the log, and the other symbols were checked all the same."""
+    candles, checked = crowd.exchange.candles, []
+
+    def failing(symbol: str, timeframe: str, **which: object) -> object:
+        checked.append(symbol)
+        if symbol in ("C03USDT", "C05USDT"):
+            raise ZeroDivisionError(symbol)
+        return candles(symbol, timeframe, **which)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(crowd.exchange, "candles", failing)
+
+    with pytest.raises(ZeroDivisionError, match="C03USDT"):
+        crowd.engine.signal_check()
+
+    assert set(checked) == set(MANY)
+    assert "a check failed as well: error=C05USDT" in caplog.text

@@ -141,7 +141,8 @@ def _close(change: Change, journal: Journal) -> Segment:
         size, digest = _hash(descriptor)
     finally:
         os.close(descriptor)
-    assert size == head.durable_length
+    if size != head.durable_length:
+        raise AuditTampered(journal.trail.path, f"it has {size} bytes, {head.durable_length} were written")
     return Segment(head.segment, head.durable_seq, head.durable_hash, head.durable_last_bytes, size, digest)
 
 

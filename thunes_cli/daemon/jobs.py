@@ -15,6 +15,7 @@ from datetime import datetime
 from thunes_cli.audit.journal import Journal
 from thunes_cli.clock import to_text
 from thunes_cli.config.secrets import redact_by_look
+from thunes_cli.daemon.worker import Worker
 from thunes_cli.errors import ExitCode, ThunesError
 from thunes_cli.ledger import alerts
 from thunes_cli.ledger import daemon as daemon_rows
@@ -42,6 +43,8 @@ BACKUP = "backup"
 KEY = "key"
 KEY_WATCH = "key_watch"
 RESOURCES = "resources"
+PLAN = "plan"
+STREAMS = "streams"
 
 _REPEAT_LOG_S = 60.0
 
@@ -100,6 +103,14 @@ class JobBook:
         if changed:
             self._alert(job, problem)
         return problem is None
+
+    def submission(self, job: Job, worker: Worker) -> Callable[[], None]:
+        """What has a worker run it; nothing happens while it waits or runs there already."""
+
+        def submit() -> None:
+            worker.submit(job.name, lambda: self.run(job))
+
+        return submit
 
     def note(self, name: str, outcome: str, *, planned_at: datetime, detail: str) -> None:
         """Write down that a planned run did not take place: ``missed``, or ``overrun`` by the one before it.

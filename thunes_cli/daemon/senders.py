@@ -111,7 +111,7 @@ class _Line:
 
     def submit(self) -> None:
         """Look for what is due."""
-        self.worker.submit(self._job.name, lambda: self._run(self._job))
+        self._book.submission(self._job, self.worker)()
 
     def submit_last(self) -> threading.Event:
         """Deliver all that waits; the event tells when it was tried."""
@@ -119,15 +119,12 @@ class _Line:
 
         def last() -> None:
             try:
-                self._run(Job(self._job.name, self._deliver_all))
+                self._book.run(Job(self._job.name, self._deliver_all))
             finally:
                 done.set()
 
         self.worker.submit("last", last)
         return done
-
-    def _run(self, job: Job) -> None:
-        self._book.run(job)
 
     def _deliver(self) -> None:
         if self._courier.deliver():

@@ -20,6 +20,7 @@ from thunes_cli.daemon.schedule import Every
 from thunes_cli.daemon.worker import Worker
 from thunes_cli.exchange.line import Patience
 from thunes_cli.market.feed import Price
+from thunes_cli.trading.engine import raise_first
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ _READER_S = 0.5
 
 
 class Streams:
-    """Everything that listens."""
+    """Everything that listens. ``listening``: there is nothing left to connect."""
 
     def __init__(
         self,
@@ -47,12 +48,13 @@ class Streams:
         self._worker = worker
         self._book = book
         self._endpoints = link.endpoints
-        self._listens = settings.feed == "auto"
+        listens = settings.feed == "auto"
+        self.listening = not listens
         self._patience = Patience.of(
             float(settings.stream_stale_seconds), max_reconnects=settings.stream_max_reconnects
         )
         self._watch = FeedWatch(room.journal, room.feed, max_reconnects=settings.stream_max_reconnects)
-        self._account = AccountWatch(room, self._patience, redact=redactor_of(settings)) if self._listens else None
+        self._account = AccountWatch(room, self._patience, redact=redactor_of(settings)) if listens else None
         self._feed_job = Job(jobs.FEED, self._look)
         self._price_job = Job(jobs.PRICE_CHECK, self._check_prices)
         self._gap_job = Job(jobs.ACCOUNT_GAP, self._close_gap, every_run=True)
@@ -70,10 +72,11 @@ class Streams:
 
     def listen(self) -> None:
         """Connect; on the trading thread, after the first check."""
-        if not self._listens:
+        if self.listening:
             return
         room = self._room
         symbols = [*room.plan.symbols, *room.engine.held_symbols()]
+        self.listening = True
         room.feed.begin(self._endpoints.stream_url, symbols, self._patience, on_notice=self._submission(self._feed_job))
         assert self._account is not None
         self._account.begin()
@@ -86,13 +89,7 @@ class Streams:
         self._room.feed.finished(_READER_S)
 
     def _submission(self, job: Job) -> Callable[[], None]:
-        def submit() -> None:
-            self._worker.submit(job.name, lambda: self._run(job))
-
-        return submit
-
-    def _run(self, job: Job) -> None:
-        self._book.run(job)
+        return self._book.submission(job, self._worker)
 
     # -- on the trading thread ---------------------------------------------------------------------------------
 
@@ -120,8 +117,7 @@ class Streams:
                     self._room.engine.price_check(tick.symbol, Price(tick.price, tick.at, tick.monotonic))
                 except Exception as error:  # noqa: BLE001 - whatever it is, other symbols may have to be sold
                     bugs.append(error)
-        if bugs:
-            raise bugs[0]
+        raise_first(bugs)
 
     def _check_candles(self) -> None:
         """Decide on a candle as soon as it is told of, if a check is due at its end; that check comes all the same."""

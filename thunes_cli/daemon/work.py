@@ -38,6 +38,7 @@ STOP_CHECK_S = 10.0
 DISK_S = 10.0
 TRAIL_S = 5.0
 KEY_S = 1.0
+AGAIN_S = 10.0
 _KEY_WATCH = timedelta(hours=1)
 _LEAST_STOP_CHECK_S = 0.5
 _LEAST_RECONCILE_S = 10.0
@@ -91,14 +92,14 @@ class Work:
         room, now = self._room, self._clock.now()
         point = self._grid.last_at(now)
         self._worker.submit(jobs.SIGNAL_CHECK, lambda: self._check_first(point))
-        self._worker.submit("plan", lambda: self._plan(point, since=now))
+        self._until(Job(jobs.PLAN, lambda: self._plan(point, since=now)), lambda: self._market is not None, beats)
         streams = self._streams = Streams(
             *(self._room, self._configured, self._link),
             worker=self._worker,
             book=self._book,
             stops_every_s=stop_check_every_s(self._clock.speed),
         )
-        self._worker.submit("streams", streams.listen)
+        self._until(Job(jobs.STREAMS, streams.listen), lambda: streams.listening, beats)
         streams.begin(beats)
         if self._link.renew is not None:
             beats.add(RENEW_S, self._submission(Job(jobs.EXCHANGE, self._renew)))
@@ -123,7 +124,7 @@ class Work:
         if abs(jump) < _JUMP_S:
             return
         self._room.engine.skew = timedelta(seconds=jump)
-        if self._worker.submit(jobs.CLOCK_SYNC, lambda: self._run(self._sync)):
+        if self._worker.submit(jobs.CLOCK_SYNC, lambda: self._book.run(self._sync)):
             _log.warning("wall clock stepped: seconds=%.3f", jump)
 
     # -- planning ----------------------------------------------------------------------------------------------
@@ -147,19 +148,25 @@ class Work:
             withdrawals_accepted=self._settings.accept_key_that_may_withdraw,
         )
         look = Job(jobs.KEY_WATCH, watch.look)
-        self._run(look)
+        self._book.run(look)
         market.add(look, Every(max(_KEY_WATCH, timedelta(seconds=60 * float(self._clock.speed)))), after=since)
         market.start()
         self._market = market
 
+    def _until(self, job: Job, done: Callable[[], bool], beats: Periodic) -> None:
+        """Do it now; if that fails, whatever it was, again as a job like any other until it is done."""
+
+        submit = self._submission(job)
+
+        def again() -> None:
+            if not done():
+                submit()
+
+        self._worker.submit(job.name, job.run)
+        beats.add(AGAIN_S, again)
+
     def _submission(self, job: Job) -> Callable[[], None]:
-        def submit() -> None:
-            self._worker.submit(job.name, lambda: self._run(job))
-
-        return submit
-
-    def _run(self, job: Job) -> None:
-        self._book.run(job)
+        return self._book.submission(job, self._worker)
 
     # -- the jobs ----------------------------------------------------------------------------------------------
 

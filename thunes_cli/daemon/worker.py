@@ -26,14 +26,14 @@ class Worker:
     def __init__(self, name: str = "trading", *, on_end: Callable[[], None] = lambda: None) -> None:
         self._on_end = on_end
         self._condition = threading.Condition()
-        self._waiting: deque[tuple[str, Callable[[], None]]] = deque()
+        self._waiting: deque[tuple[str, Callable[[], object]]] = deque()
         self._running: str | None = None
         self._running_since_mono = 0.0
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, name: str, step: Callable[[], None]) -> bool:
+    def submit(self, name: str, step: Callable[[], object]) -> bool:
         """Queue a step under its job's name; False when that job waits or runs already, or after :meth:`close`."""
         with self._condition:
             if self._closed or name == self._running or any(name == other for other, _ in self._waiting):

@@ -44,6 +44,14 @@ class Tick:
     order_state: OrderState | None = None
 
 
+def raise_first(bugs: Sequence[Exception]) -> None:
+    """Raise the first, if there is one, so that the job fails; the others are logged, or nobody would hear of them."""
+    for error in bugs[1:]:
+        _log.error("a check failed as well: error=%s", error, exc_info=error)
+    if bugs:
+        raise bugs[0]
+
+
 class Engine:
     """The trading of one home. Not for concurrent use: checks follow one another."""
 
@@ -85,8 +93,7 @@ class Engine:
             except Exception as error:  # noqa: BLE001 - whatever it is, other symbols may have to be sold
                 bugs.append(error)
         self._tell_failures()
-        if bugs:
-            raise bugs[0]
+        raise_first(bugs)
         return [ticks[symbol] for symbol in symbols if symbol in ticks]
 
     def candle_check(self, symbol: str) -> Tick:
@@ -122,8 +129,7 @@ class Engine:
                 _log.warning("stop check failed: symbol=%s why=%s", symbol, error)
             except Exception as error:  # noqa: BLE001 - as above
                 bugs.append(error)
-        if bugs:
-            raise bugs[0]
+        raise_first(bugs)
 
     def price_check(self, symbol: str, price: Price) -> None:
         """A price that a stream brought: the stop of the symbol's position, and an exit that is wanted already."""

@@ -40,6 +40,11 @@ class Wanted:
     settings: str
     secrets: Mapping[str, bytes]
 
+    def __post_init__(self) -> None:
+        """Raises: ValueError: nobody is named who could decrypt the secrets."""
+        if self.secrets and not self.recipients:
+            raise ValueError("secrets are never written unencrypted")
+
 
 def create_backup(journal: Journal, wanted: Wanted, key: SigningKey, progress: Progress) -> tuple[Backup, Manifest]:
     """Make one, durable when this returns.
@@ -48,7 +53,6 @@ def create_backup(journal: Journal, wanted: Wanted, key: SigningKey, progress: P
         NoRoom: the disk has not room for it (13). Locked: another one is being made (11).
         LedgerCorrupt, TrailDiffers: what is there must not be taken for good (5). Unavailable: it cannot be written.
     """
-    assert wanted.recipients or not wanted.secrets, "secrets are never written unencrypted"
     home, directory = journal.ledger.path.parent, wanted.directory
     with working_in(directory):
         need_room(directory, _estimate(home))
