@@ -58,6 +58,11 @@ class OrderState(enum.StrEnum):
         return self in LIVE_STATES
 
     @property
+    def unplaced(self) -> bool:
+        """Whether it is proven that the exchange never took it."""
+        return self in {OrderState.NOT_PLACED, OrderState.REJECTED}
+
+    @property
     def unresolved(self) -> bool:
         """Whether we do not know what became of it."""
         return self in {OrderState.SENT, OrderState.UNKNOWN}
@@ -250,6 +255,16 @@ class OrderReport:
     executed_quote: Decimal
     time: datetime
     trades: tuple[Trade, ...] = ()
+
+    @property
+    def by_quote(self) -> bool:
+        """Whether it named an amount to spend."""
+        return self.side is Side.BUY and self.orig_quote_qty > 0
+
+    @property
+    def requested(self) -> Decimal:
+        """The amount it named: quote if ``by_quote``, else base."""
+        return self.orig_quote_qty if self.by_quote else self.orig_qty
 
 
 @dataclass(frozen=True, slots=True)

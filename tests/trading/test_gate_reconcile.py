@@ -13,10 +13,10 @@ from trading_room import HOUR, SELL_NOW, Room, assemble
 
 from thunes_cli.audit.journal import Journal
 from thunes_cli.errors import AuthError
+from thunes_cli.exchange.classify import WRONG_SIGNATURE
 from thunes_cli.exchange.failures import AuthFailed, ExchangeDown, Rejected
 from thunes_cli.ledger.reconcile import last_run
 from thunes_cli.model import Mode, OrderState
-from thunes_cli.trading.gate import WRONG_SIGNATURE
 from thunes_cli.trading.reconcile_reading import NeverStill
 
 

@@ -22,6 +22,9 @@ from thunes_cli.exchange.failures import (
     TimestampRejected,
 )
 
+TOO_MANY_ORDERS = -1015
+BAD_TIMESTAMP = -1021
+WRONG_SIGNATURE = -1022
 ORDER_REJECTED = -2010
 NO_SUCH_ORDER = -2013
 ILLEGAL_CHARACTERS = -1100
@@ -29,7 +32,7 @@ INVALID_SYMBOL = -1121
 UNKNOWN_SYMBOL = frozenset({INVALID_SYMBOL, ILLEGAL_CHARACTERS})  # answers to a symbol that is not listed
 
 AUTH_CODES = frozenset({-1002, -2008, -2014, -2015})
-RATE_CODES = frozenset({-1003, -1015})
+RATE_CODES = frozenset({-1003, TOO_MANY_ORDERS})
 # The exchange's own trouble, whatever the HTTP status: -1007 has been seen as 4xx.
 TROUBLE_CODES = frozenset({-1000, -1001, -1006, -1007, -1008})
 # Codes of an order that was refused before, or by, the matching engine: nothing was executed.
@@ -38,7 +41,7 @@ ORDER_REJECTING_CODES = frozenset(
         *AUTH_CODES,
         *RATE_CODES,
         *range(-1108, -1099),
-        *(-1013, -1014, -1016, -1020, -1021, -1022),
+        *(-1013, -1014, -1016, -1020, BAD_TIMESTAMP, WRONG_SIGNATURE),
         *(-1111, -1112, -1114, -1115, -1116, -1117, -1118, -1120, INVALID_SYMBOL, -1128, -1130, -1131, -1151, -1220),
         ORDER_REJECTED,
     }
@@ -141,12 +144,11 @@ def _by_code(answer: Answer, found: Problem) -> ExchangeFailure | None:
 
 
 def _rejected(found: Problem) -> Rejected:
-    match found.code:
-        case -1021:
-            return TimestampRejected(found.message, found.code)
-        case -1022:
-            hint = "the API secret does not belong to the key: thunes config check --online"
-            return Rejected(found.message, found.code, hint=hint)
+    if found.code == BAD_TIMESTAMP:
+        return TimestampRejected(found.message, found.code)
+    if found.code == WRONG_SIGNATURE:
+        hint = "the API secret does not belong to the key: thunes config check --online"
+        return Rejected(found.message, found.code, hint=hint)
     return Rejected(found.message, found.code)
 
 
@@ -195,7 +197,7 @@ def _rate_limited(answer: Answer, found: Problem | None) -> RateLimited:
     told = retry_after(answer.headers)
     if told is not None:
         return RateLimited(status, told, told=True)
-    if found is not None and found.code == -1015:  # noqa: PLR2004 - too many new orders; the message names the interval
+    if found is not None and found.code == TOO_MANY_ORDERS:  # the message names the interval
         interval = _INTERVAL.search(found.message)
         if interval is not None:
             seconds = int(interval[1]) * _INTERVAL_SECONDS[interval[2].upper()]

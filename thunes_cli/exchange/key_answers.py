@@ -12,11 +12,11 @@ from typing import NamedTuple
 from thunes_cli.config.credentials import Credentials
 from thunes_cli.config.secrets import Secret
 from thunes_cli.errors import Unavailable
+from thunes_cli.exchange.classify import WRONG_SIGNATURE
 from thunes_cli.exchange.failures import AuthFailed, ExchangeFailure, Rejected
 from thunes_cli.exchange.guarded_binance import GuardedBinance
 from thunes_cli.model import Account
 
-WRONG_SIGNATURE = -1022
 BOUND_OR_DELETED = -2015
 _REFUSING = frozenset({-2008, -2014, BOUND_OR_DELETED})
 

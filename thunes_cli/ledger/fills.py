@@ -225,12 +225,12 @@ class Booked(NamedTuple):
     unvalued: int
 
 
-def result_between(connection: sqlite3.Connection, since: datetime, until: datetime) -> Booked:
-    """What the fills traded from a market time up to another one brought."""
+def result_between(connection: sqlite3.Connection, since: datetime, until: datetime | None = None) -> Booked:
+    """What the fills traded from a market time up to another one, or up to now, brought."""
     realized, fees, unvalued = Decimal(0), Decimal(0), 0
     for row in connection.execute(
-        "SELECT realized, fee_quote, fee_valued FROM fills WHERE traded_at >= ? AND traded_at < ?",
-        (to_text(since), to_text(until)),
+        "SELECT realized, fee_quote, fee_valued FROM fills WHERE traded_at >= ?1 AND (?2 IS NULL OR traded_at < ?2)",
+        (to_text(since), until and to_text(until)),
     ):
         realized += Decimal(row["realized"])
         fees += Decimal(row["fee_quote"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -176,7 +176,7 @@ def change_state(
     connection: sqlite3.Connection,
     order_id: int,
     *,
-    expected: Sequence[OrderState],
+    expected: Collection[OrderState],
     to: OrderState,
     at: datetime,
     **columns: str | float | None,

@@ -11,6 +11,7 @@ from thunes_cli.clock import to_ms, to_text
 from thunes_cli.ledger import orders
 from thunes_cli.ledger.alerts import LOUDEST_FIRST, Severity
 from thunes_cli.ledger.segments import CheckpointRow, Segment, close_segment, save_checkpoint
+from thunes_cli.ledger.view_alerts import UNTAKEN
 from thunes_cli.model import Order, OrderState
 
 _LONGEST_RECV_WINDOW_MS = 60_000  # what the exchange accepts at most
@@ -57,16 +58,10 @@ class Unsent(NamedTuple):
     times: int
 
 
-_UNTAKEN = (
-    "state = 'pending' AND NOT EXISTS (SELECT 1 FROM alert_deliveries AS d JOIN alert_messages AS m"
-    " ON m.id = d.message_id WHERE d.alert_id = alerts.id AND d.channel <> 'log' AND m.state <> 'waiting')"
-)
-
-
 def read_unsent(connection: sqlite3.Connection) -> list[Unsent]:
     """What waits, the loudest first."""
     rows = connection.execute(
-        f"SELECT kind, severity, count(*) AS times FROM alerts WHERE {_UNTAKEN}"  # noqa: S608 - a constant
+        f"SELECT kind, severity, count(*) AS times FROM alerts WHERE {UNTAKEN}"  # noqa: S608 - a constant
         " GROUP BY kind, severity ORDER BY min(id)"
     )
     found = [Unsent(row["kind"], Severity(row["severity"]), row["times"]) for row in rows]
@@ -79,7 +74,7 @@ def expire_alerts(connection: sqlite3.Connection) -> list[Unsent]:
     Returns what no channel had. It stays in the list of alerts.
     """
     unsent = read_unsent(connection)
-    connection.execute(f"UPDATE alerts SET state = 'expired' WHERE {_UNTAKEN}")  # noqa: S608 - a constant
+    connection.execute(f"UPDATE alerts SET state = 'expired' WHERE {UNTAKEN}")  # noqa: S608 - a constant
     connection.execute("UPDATE alerts SET state = 'done' WHERE state = 'pending'")
     waiting = "SELECT id FROM alert_messages WHERE state = 'waiting'"
     connection.execute(f"DELETE FROM alert_deliveries WHERE message_id IN ({waiting})")  # noqa: S608 - a constant

@@ -8,9 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from thunes_cli.clock import from_text, to_text
+from thunes_cli.ledger.fills import result_between
 from thunes_cli.ledger.known import read_prices
 from thunes_cli.ledger.positions import all_positions
-from thunes_cli.model import ZERO, Position, PositionStatus
+from thunes_cli.model import Position, PositionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +33,16 @@ class PnlRows:
 
 def read_pnl(connection: sqlite3.Connection, *, since: datetime) -> PnlRows:
     """The rows of a profit and loss statement; ``since`` is market time."""
-    realized, fees, unvalued = ZERO, ZERO, 0
-    rows = connection.execute(
-        "SELECT realized, fee_quote, fee_valued, traded_at FROM fills WHERE traded_at >= ?", (to_text(since),)
-    )
-    began = None
-    for row in rows:
-        began = row["traded_at"] if began is None else min(began, row["traded_at"])
-        realized += Decimal(row["realized"])
-        fees += Decimal(row["fee_quote"])
-        unvalued += row["fee_valued"] == "unknown"
+    booked = result_between(connection, since)
+    (first,) = connection.execute("SELECT min(traded_at) FROM fills WHERE traded_at >= ?", (to_text(since),)).fetchone()
     known = all_positions(connection)
     ended = [position for position in known if position.exit_time is not None and position.exit_time >= since]
     return PnlRows(
-        realized=realized,
-        fees=fees,
-        unvalued_fees=unvalued,
+        realized=booked.realized,
+        fees=booked.fees,
+        unvalued_fees=booked.unvalued,
         closed=tuple(position for position in ended if position.was_traded_away),
         held=tuple(position for position in known if position.status is PositionStatus.OPEN),
         prices=read_prices(connection),
-        began=None if began is None else from_text(began),
+        began=None if first is None else from_text(first),
     )

@@ -11,6 +11,7 @@ from decimal import Decimal
 from thunes_cli.clock import Clock
 from thunes_cli.config.settings import Settings
 from thunes_cli.errors import ExitCode
+from thunes_cli.exchange.classify import WRONG_SIGNATURE
 from thunes_cli.exchange.clock_sync import SAMPLES, anchor_of, best_reading, exchange_rate_of_clock, take_reading
 from thunes_cli.exchange.failures import AuthFailed, ExchangeDown, ExchangeFailure, Rejected
 from thunes_cli.exchange.filters import SymbolRules
@@ -23,7 +24,6 @@ from thunes_cli.ops.config_checks import amount_checks, funds_checks, symbol_che
 _OK, _WARN, _FAIL, _SKIP = CheckStatus.OK, CheckStatus.WARN, CheckStatus.FAIL, CheckStatus.SKIP
 _MAX_SKEW = timedelta(seconds=1)  # the exchange refuses timestamps further ahead of its clock
 _BUSY_PERCENT = 80
-_WRONG_SIGNATURE = -1022
 _LOOK_AT = "look at this machine's network and proxy, BINANCE_REST_URL, then the exchange's announcements"
 
 
@@ -70,7 +70,7 @@ class OnlineChecks:
                 yield self._failed(name, failure)
 
     def _failed(self, name: str, failure: ExchangeFailure) -> Check:
-        wrong_secret = isinstance(failure, Rejected) and failure.business_code == _WRONG_SIGNATURE
+        wrong_secret = isinstance(failure, Rejected) and failure.business_code == WRONG_SIGNATURE
         if isinstance(failure, AuthFailed) or wrong_secret:
             self.exit_code = ExitCode.AUTH
             value = "the secret does not belong to the key" if wrong_secret else failure.message

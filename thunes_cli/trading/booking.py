@@ -42,7 +42,6 @@ _STATES = {
 _OPEN_STATES = (OrderState.SENT, OrderState.UNKNOWN, OrderState.ACKED)
 # A proven negative that the exchange contradicts after all is booked, never ignored; so is a fill that an order lacks
 # which was taken for finished.
-_NEGATIVE_STATES = (OrderState.NOT_PLACED, OrderState.REJECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def book(
     order = _book_trades(change, order, evidence)
     booked = fills.fills_of_order(change.connection, order.id)
     executed = sum((fill.quantity for fill in booked), ZERO)
-    late = before.state in _NEGATIVE_STATES or (not before.state.live and executed > before.executed_qty)
+    late = before.state.unplaced or (not before.state.live and executed > before.executed_qty)
     complete = executed >= evidence.report.executed_qty
     after = state_of(evidence.report) if complete else OrderState.ACKED
     moved = orders.change_state(

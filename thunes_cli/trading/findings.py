@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from thunes_cli.ledger.external import ExternalOrder
 from thunes_cli.model import Fill, Order, OrderReport, Side, Trade, plain
 
 
@@ -55,13 +56,13 @@ class OrderRef:
     at: datetime
 
     @classmethod
-    def of(cls, order: OrderReport | Order) -> OrderRef:
-        """From either side."""
-        if isinstance(order, OrderReport):
-            number: int | None = order.order_id
-            at = order.time
-        else:
+    def of(cls, order: OrderReport | ExternalOrder | Order) -> OrderRef:
+        """As the exchange reports it, as we remember a stranger's, or as the ledger has our own."""
+        number: int | None
+        if isinstance(order, Order):
             number, at = order.exchange_order_id, order.created_at
+        else:
+            number, at = order.order_id, order.time if isinstance(order, OrderReport) else order.placed_at
         return cls(order.symbol, number, order.client_order_id, order.side, order.executed_qty, at)
 
 

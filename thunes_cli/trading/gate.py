@@ -21,6 +21,7 @@ from thunes_cli.errors import (
     ThunesError,
     Unavailable,
 )
+from thunes_cli.exchange.classify import WRONG_SIGNATURE
 from thunes_cli.exchange.failures import AuthFailed, ExchangeFailure, Rejected
 from thunes_cli.exchange.filters import SymbolRules, smallest_sellable_amount
 from thunes_cli.exchange.protocol import Exchange
@@ -41,7 +42,6 @@ _log = logging.getLogger(__name__)
 
 RETRY = timedelta(seconds=2)
 AUTH_RETRY = timedelta(seconds=60)
-WRONG_SIGNATURE = -1022
 
 
 @dataclass(frozen=True, slots=True)

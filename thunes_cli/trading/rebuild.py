@@ -35,8 +35,7 @@ from thunes_cli.trading.plan import TradingPlan
 from thunes_cli.trading.rebuild_survey import Survey, Traces
 from thunes_cli.trading.reconcile_apply import insert_lost_order
 from thunes_cli.trading.reconcile_inputs import Market
-from thunes_cli.trading.reconcile_look import silently
-from thunes_cli.trading.reconcile_reading import Progress
+from thunes_cli.trading.reconcile_reading import Progress, silently
 
 _log = logging.getLogger(__name__)
 

@@ -13,8 +13,7 @@ from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger.identity import parse_client_order_id
 from thunes_cli.model import OrderReport
 from thunes_cli.trading.reconcile_inputs import Market, Window
-from thunes_cli.trading.reconcile_look import silently
-from thunes_cli.trading.reconcile_reading import MarketReader, Progress
+from thunes_cli.trading.reconcile_reading import MarketReader, Progress, silently
 
 
 class NothingOfOurs(NotFound):

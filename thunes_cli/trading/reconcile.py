@@ -25,8 +25,8 @@ from thunes_cli.trading.plan import TradingPlan
 from thunes_cli.trading.reconcile_accept import accept_everything
 from thunes_cli.trading.reconcile_apply import Applied, Settling
 from thunes_cli.trading.reconcile_choice import ALL_AT_ONCE
-from thunes_cli.trading.reconcile_look import Look, Looker, Scope, silently
-from thunes_cli.trading.reconcile_reading import Progress
+from thunes_cli.trading.reconcile_look import Look, Looker, Scope
+from thunes_cli.trading.reconcile_reading import Progress, silently
 from thunes_cli.trading.reconcile_record import write_down
 from thunes_cli.trading.reconcile_reset import accept_reset
 from thunes_cli.trading.symbols import SymbolBook

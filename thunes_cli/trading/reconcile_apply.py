@@ -165,7 +165,6 @@ def insert_lost_order(change: Change, report: OrderReport, *, rules: SymbolRules
     position = positions.position_of_symbol(connection, report.symbol) if report.side is Side.SELL else None
     if report.side is Side.SELL and position is None:
         return None
-    by_quote = report.side is Side.BUY and report.orig_quote_qty > 0
     order = orders.insert_found(
         connection,
         orders.NewOrder(
@@ -177,8 +176,8 @@ def insert_lost_order(change: Change, report: OrderReport, *, rules: SymbolRules
             side=report.side,
             strategy=position.strategy if position else plan.strategy,
             stop_loss_pct=position.stop_loss_pct if position else plan.stop_loss_pct,
-            requested_quote=report.orig_quote_qty if by_quote else None,
-            requested_base=None if by_quote else report.orig_qty,
+            requested_quote=report.requested if report.by_quote else None,
+            requested_base=None if report.by_quote else report.requested,
             position_id=position.id if position else None,
             attempt=order_numbers.last_attempt(connection, position.id) + 1 if position else None,
         ),

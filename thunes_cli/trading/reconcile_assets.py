@@ -14,7 +14,7 @@ from thunes_cli.trading.accounting import EXACT
 from thunes_cli.trading.findings import Finding, Kind, OrderRef, Severity, amount
 from thunes_cli.trading.reconcile_inputs import Books, Market, Terms
 
-_CENT = Decimal("0.00000001")
+_PRICE_UNIT = Decimal("0.00000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +170,7 @@ def _finding(
         exchange_qty=asset.held,
         local_qty=asset.expected,
         difference=asset.difference,
-        orders=tuple(
-            OrderRef(each.symbol, each.order_id, each.client_order_id, each.side, each.executed_qty, each.placed_at)
-            for each in reasons
-        ),
+        orders=tuple(OrderRef.of(each) for each in reasons),
         action=action,
     )
 
@@ -185,4 +182,4 @@ def selling_price(reasons: Sequence[ExternalOrder], symbol: str) -> Decimal | No
     if not quantity:
         return None
     value = sum((order.executed_quote for order in sales), ZERO)
-    return EXACT.divide(value, quantity).quantize(_CENT, context=EXACT)
+    return EXACT.divide(value, quantity).quantize(_PRICE_UNIT, context=EXACT)

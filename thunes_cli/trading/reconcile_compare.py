@@ -10,17 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from thunes_cli.ledger.external import ExternalOrder, Stranger
-from thunes_cli.model import Order, OrderState, plain
+from thunes_cli.model import ZERO, Order, plain
 from thunes_cli.trading.findings import Finding, Kind, OrderRef, Severity, TradeRef
 from thunes_cli.trading.reconcile_assets import Asset, compare_assets
 from thunes_cli.trading.reconcile_inputs import Books, Market, Terms
 from thunes_cli.trading.reconcile_orders import Matched, Sorted, expected_effects, looks_wiped, sort_out
 
 _APPLY = "reconcile --apply"
-_NEGATIVE = frozenset({OrderState.NOT_PLACED, OrderState.REJECTED})
 _WHO = {
     Stranger.EXTERNAL: "somebody used the account outside THUNES",
     Stranger.OTHER_INSTANCE: "another THUNES home trades this account",
@@ -113,7 +111,7 @@ def _of_orders(found: Sorted, books: Books, *, before: datetime) -> Iterator[Fin
 def _executed_more(matched: Matched) -> bool:
     """The exchange says that more was executed than the ledger has, whatever trades it lists."""
     assert matched.report is not None
-    booked = matched.order.executed_qty if matched.order is not None else Decimal(0)
+    booked = matched.order.executed_qty if matched.order is not None else ZERO
     return matched.report.executed_qty > booked
 
 
@@ -129,10 +127,10 @@ def _refs(matched: Matched) -> tuple[OrderRef, ...]:
 
 def _unrecorded(matched: Matched) -> Finding:
     name = _name(matched)
-    total = sum((trade.quantity for trade in matched.missing), Decimal(0))
+    total = sum((trade.quantity for trade in matched.missing), ZERO)
     if matched.order is None:
         lacks = "the ledger does not know the order"
-    elif matched.order.state in _NEGATIVE:
+    elif matched.order.state.unplaced:
         lacks = f"the ledger has it as {matched.order.state}"
     else:
         lacks = f"the ledger has {plain(matched.order.executed_qty)} of it"
@@ -199,7 +197,7 @@ def _drifted(matched: Matched) -> Finding:
         asset=trade.commission_asset,
         symbol=matched.symbol,
         exchange_qty=trade.commission,
-        local_qty=fill.fee if fill.fee_asset == trade.commission_asset else Decimal(0),
+        local_qty=fill.fee if fill.fee_asset == trade.commission_asset else ZERO,
         orders=_refs(matched),
         trades=tuple(TradeRef.of(each) for _, each in matched.drifted),
         action=_APPLY,
@@ -223,16 +221,7 @@ def findings_of_strangers(strange: Iterable[ExternalOrder]) -> Iterator[Finding]
                 f" {plain(order.executed_qty)} for {plain(order.executed_quote)}"
             ),
             symbol=order.symbol,
-            orders=(
-                OrderRef(
-                    symbol=order.symbol,
-                    order_id=order.order_id,
-                    client_order_id=order.client_order_id,
-                    side=order.side,
-                    executed_qty=order.executed_qty,
-                    at=order.placed_at,
-                ),
-            ),
+            orders=(OrderRef.of(order),),
             action="orders list --external",
         )
 

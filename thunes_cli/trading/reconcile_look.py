@@ -23,7 +23,7 @@ from thunes_cli.trading.reconcile_books import Before, read_before, read_books, 
 from thunes_cli.trading.reconcile_choice import ALL_AT_ONCE, choose_symbols
 from thunes_cli.trading.reconcile_compare import Comparison, compare
 from thunes_cli.trading.reconcile_inputs import BNB, Books, Listed, Market, Terms, Window
-from thunes_cli.trading.reconcile_reading import MarketReader, Progress
+from thunes_cli.trading.reconcile_reading import MarketReader, Progress, silently
 from thunes_cli.trading.symbols import SymbolBook
 from thunes_cli.trading.time_fit import answer_slack
 
@@ -61,10 +61,6 @@ class NotMetYet(NotFound):
 
     code = "no_baseline"
     hint = "thunes run --once; or, when the ledger was lost: thunes reconcile --rebuild"
-
-
-def silently(_: int) -> None:
-    """Nobody watches."""
 
 
 class Looker:

@@ -10,13 +10,12 @@ from decimal import Decimal
 
 from thunes_cli.ledger.external import ExternalOrder, Stranger
 from thunes_cli.ledger.identity import ClientIdParts, parse_client_order_id
-from thunes_cli.model import ZERO, Environment, Fill, FillSource, Order, OrderReport, OrderState, Side, Trade
+from thunes_cli.model import ZERO, Environment, Fill, FillSource, Order, OrderReport, OrderState, Trade
 from thunes_cli.trading.accounting import add_effects, asset_effects, trade_effects
 from thunes_cli.trading.order_fit import is_ours, order_in_doubt
 from thunes_cli.trading.reconcile_inputs import Books, Listed, Market, Terms, Window
 
 ARCHIVED_AFTER = timedelta(days=90)  # the exchange forgets orders without a fill
-_NEGATIVE = frozenset({OrderState.NOT_PLACED, OrderState.REJECTED})
 
 
 class Whose(enum.Enum):
@@ -223,7 +222,7 @@ class _Sorting:
     def _expected(self, window: Window) -> Iterator[Order]:
         """Orders of ours that the exchange's list must hold, or about which nobody knows."""
         for order in self.books.orders:
-            if order.symbol != window.symbol or order.id in self.books.in_flight or order.state in _NEGATIVE:
+            if order.symbol != window.symbol or order.id in self.books.in_flight or order.state.unplaced:
                 continue
             if order.state.live:
                 if order.state is not OrderState.INTENT and order.client_order_id not in self._listed_ids(window):
@@ -262,7 +261,7 @@ class _Sorting:
                 kind=before.kind if before else owner.value,
                 side=report.side if report else trades[0].side,
                 status=status if report or before is None else before.status,
-                requested=_requested(report) if report else executed,
+                requested=report.requested if report else executed,
                 executed_qty=executed,
                 executed_quote=value,
                 trades=(*(before.trades if before else ()), *(trade.trade_id for trade in fresh)),
@@ -271,11 +270,6 @@ class _Sorting:
                 accepted_at=before.accepted_at if before and unchanged else None,
             )
         )
-
-
-def _requested(report: OrderReport) -> Decimal:
-    by_quote = report.side is Side.BUY and report.orig_quote_qty > 0
-    return report.orig_quote_qty if by_quote else report.orig_qty
 
 
 def expected_effects(books: Books, sorted_: Sorted) -> dict[str, Decimal]:

@@ -30,14 +30,14 @@ class NeverStill(Unavailable):
     hint = "try again in a minute"
 
 
-def _nothing(_: int) -> None:
+def silently(_: int) -> None:
     """Nobody watches."""
 
 
 class MarketReader:
     """Asks one exchange. ``progress`` gets the number of rows of each answer."""
 
-    def __init__(self, exchange: Exchange, clock: Clock, *, progress: Progress = _nothing) -> None:
+    def __init__(self, exchange: Exchange, clock: Clock, *, progress: Progress = silently) -> None:
         self._exchange = exchange
         self._clock = clock
         self._progress = progress

@@ -15,7 +15,7 @@ from thunes_cli.errors import MismatchError
 from thunes_cli.ledger import alert_kinds, alerts, controls, fills, orders, positions
 from thunes_cli.ledger.baseline import EpochBegin, save_baseline
 from thunes_cli.ledger.identity import begin_exchange_epoch
-from thunes_cli.model import ZERO, Order, OrderState, Side
+from thunes_cli.model import LIVE_STATES, ZERO, Order, OrderState, Side
 from thunes_cli.risk.freezing import unfreeze_symbol
 from thunes_cli.trading.accounting import add_effects, trade_effects
 from thunes_cli.trading.findings import Kind
@@ -24,8 +24,6 @@ from thunes_cli.trading.order_fit import is_ours
 from thunes_cli.trading.reconcile_inputs import Books, Market
 from thunes_cli.trading.reconcile_look import Look
 from thunes_cli.trading.reconcile_record import ACTOR
-
-_LIVE = (OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN, OrderState.ACKED)
 
 
 def accept_reset(change: Change, look: Look, market: Market, who: Judgement) -> int:
@@ -97,7 +95,7 @@ def _end_the_rest(change: Change, books: Books, kept: set[int]) -> None:
         ended = orders.change_state(
             change.connection,
             order.id,
-            expected=_LIVE,
+            expected=LIVE_STATES,
             to=OrderState.EXPIRED,
             at=change.at,
             error="the exchange was wiped",

@@ -11,7 +11,7 @@ import logging
 from thunes_cli.audit.journal import Journal
 from thunes_cli.ledger.external import ExternalOrder, Stranger
 from thunes_cli.ledger.identity import read_identity
-from thunes_cli.model import Order, OrderReport, Side
+from thunes_cli.model import Order, OrderReport
 from thunes_cli.trading.reconcile_books import read_books_about
 from thunes_cli.trading.reconcile_compare import findings_of_strangers
 from thunes_cli.trading.reconcile_orders import Whose, owner_of
@@ -53,7 +53,6 @@ class Strangers:
         if len(self._told) >= _MOST_REMEMBERED:
             self._told.clear()
         self._told.add(number)
-        by_quote = report.side is Side.BUY and report.orig_quote_qty > 0
         order = ExternalOrder(
             symbol=report.symbol,
             order_id=report.order_id,
@@ -61,7 +60,7 @@ class Strangers:
             kind=kind,
             side=report.side,
             status=report.status,
-            requested=report.orig_quote_qty if by_quote else report.orig_qty,
+            requested=report.requested,
             executed_qty=report.executed_qty,
             executed_quote=report.executed_quote,
             trades=(),
