@@ -131,6 +131,20 @@ def test_an_order_taken_for_a_strangers_is_taken_back(room: Room) -> None:
         assert read_external(connection, exchange_epoch=1) == []
 
 
+def test_a_strangers_order_keeps_its_name(holding: Room) -> None:
+    """Cancelled, it is listed under its cancel's id; the operator knows it by the one that was alerted."""
+    placed = stranger(holding, Side.BUY, "100")
+    holding.exchange.reports[placed.client_order_id] = replace(placed, status="PARTIALLY_FILLED")
+    reconciler(holding).routine(by="job")
+
+    holding.exchange.reports = {
+        name: replace(report, status="CANCELED", client_order_id="cancel_1") if name == "web_7f3a" else report
+        for name, report in holding.exchange.reports.items()
+    }
+
+    assert {ref.client_order_id for found in findings(holding) for ref in found.orders} == {"web_7f3a"}
+
+
 def test_doing_it_twice_changes_nothing(holding: Room) -> None:
     """Nothing is booked, recorded or alerted a second time."""
     (trade,) = holding.exchange.trades("BTCUSDT")

@@ -243,7 +243,8 @@ class _Sorting:
         assert owner is not None
         assert isinstance(owner.value, Stranger)
         before = self.recorded.get((window.symbol, number))
-        seen = set(before.trades) if before else set()
+        # The name it was seen with first: a cancelled order carries its cancel's.
+        name, seen = (before.client_order_id, set(before.trades)) if before else ("", set())
         fresh = [trade for trade in trades if trade.trade_id not in seen and trade.time >= self.books.baseline_at]
         effects = dict(before.effects) if before else {}
         add_effects(effects, trade_effects(fresh, base=window.base, quote=window.quote))
@@ -257,7 +258,7 @@ class _Sorting:
             ExternalOrder(
                 symbol=window.symbol,
                 order_id=number,
-                client_order_id=report.client_order_id if report else "",
+                client_order_id=name or (report.client_order_id if report else ""),
                 kind=before.kind if before else owner.value,
                 side=report.side if report else trades[0].side,
                 status=status if report or before is None else before.status,
