@@ -63,7 +63,7 @@ def test_one_a_day_at_any_speed_and_once_for_the_days_nobody_ran(tmp_path: Path,
     late = [text for text in told[before:] if "(late: no daemon ran then)" in text]
     assert len(late) == 1
     assert from_text(last) < from_text(points[before][:10] + "T23:00:00.000Z")
-    assert re.match(r"[23] d to ", late[0])
+    assert int(late[0].partition(" d to ")[0]) >= 2  # days pass while it starts
     assert any("Trail checkpoint:\nthunes.audit/" in text for text in telegram.texts if "daily_summary" in text)
 
 

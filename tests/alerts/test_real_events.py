@@ -47,7 +47,7 @@ class Scene:
 
     def holding(self) -> None:
         """Wait until the bot holds something."""
-        wait_for(lambda: self.home.rows("SELECT 1 FROM positions WHERE status = 'OPEN'"), "open position")
+        wait_for(lambda: self.home.rows("SELECT 1 FROM positions WHERE status = 'OPEN'"), "open position", seconds=90)
 
 
 @pytest.fixture

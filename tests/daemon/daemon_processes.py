@@ -18,7 +18,7 @@ from thunes_cli.clock import Clock
 from thunes_cli.model import Environment
 from thunes_cli.ops.homes import make_home as found_home
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 # Whatever the machine's owner has set must not reach the commands under test.
 _CLEAN = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG", "TMPDIR", "SSL_CERT_FILE"}}
 
