@@ -90,6 +90,10 @@ def two_in_one(lines: list[bytes]) -> None:
     lines[6:8] = [lines[6] + lines[7]]
 
 
+def no_object(lines: list[bytes]) -> None:
+    lines[6] = b"[" + lines[6] + b"]"
+
+
 def nest_deeply(lines: list[bytes]) -> None:
     lines[6] = lines[6][:-1] + b',"x":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
 
@@ -115,6 +119,7 @@ FORGERIES = {
     "line longer than a block": Forgery(lengthen_beyond_a_block, 7, "too long"),
     "empty line": Forgery(empty_line, 7, "an empty line"),
     "two records in a line": Forgery(two_in_one, 7, "JSON"),
+    "a list": Forgery(no_object, 7, "not a JSON object"),
     "nested deeply": Forgery(nest_deeply, 7, ""),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import tempfile
 import tracemalloc
 from collections.abc import Iterator
@@ -15,11 +17,13 @@ from hypothesis import strategies as st
 from manual_time import NOON
 from trail_home import TrailHome, write_trail
 
-from thunes_cli.audit import reading
+from thunes_cli.audit import counting, reading
 from thunes_cli.audit.checkpoint_file import DamagedNotes, read_notes
 from thunes_cli.audit.counting import count_records
+from thunes_cli.audit.events import Event
+from thunes_cli.audit.lookup import find_records
 from thunes_cli.audit.reading import Filter, follow, last_records
-from thunes_cli.ledger.outbox import read_head
+from thunes_cli.ledger.outbox import pending, read_head
 
 
 @given(
@@ -58,6 +62,59 @@ def test_filters(tmp_path: Path) -> None:
     assert seqs(99, Filter(since=NOON + timedelta(seconds=58))) == [58, 59, 60]
     path.write_text('{"event": "A", "timestamp": "2026-03-10T12:00:00"}\nno record\n')
     assert len(last_records(files, (), Filter(since=NOON), count=9)) == 1
+
+
+def test_a_name_in_another_place_is_no_event(tmp_path: Path) -> None:
+    """A quick look at the bytes lets it pass; the record itself decides, and one without a time is of no time."""
+    path = tmp_path / "trail.jsonl"
+    lines = [
+        {"event": "NOTE", "timestamp": "2026-03-10T12:00:00.000Z", "text": "TRADE_APPROVED"},
+        {"event": "TRADE_APPROVED", "timestamp": "yesterday"},
+        {"event": "TRADE_APPROVED", "timestamp": "2026-03-10T12:00:01.000Z"},
+        {"event": "TRADE_APPROVED"},
+    ]
+    path.write_text("".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines))
+    approved = frozenset({"TRADE_APPROVED"})
+
+    assert last_records([(path, None)], (), Filter(events=approved), count=9) == lines[1:]
+    assert last_records([(path, None)], (), Filter(events=approved, since=NOON), count=9) == lines[2:3]
+    everything, since = (count_records([(path, None)], (), since=moment) for moment in (None, NOON))
+    assert (everything.records, everything.events["TRADE_APPROVED"]) == (4, 3)
+    assert (everything.first, everything.last) == (NOON, NOON + timedelta(seconds=1))
+    assert (since.records, since.unreadable) == (2, 0)
+
+
+def test_what_waits_is_found_by_the_same_question(tmp_path: Path) -> None:
+    """Records that are in no file yet come last, and only those that fit: holding the word is not enough."""
+    home = TrailHome(tmp_path / "home")
+    home.record(3, symbol="BTCUSDT")
+    with home.journal.change(drain=False) as change:
+        change.record(Event.TRADE_REJECTED, symbol="ETHUSDT", text="BTCUSDT")
+        change.record(Event.TRADE_REJECTED, symbol="BTCUSDT")
+    with home.journal.read() as connection:
+        head = read_head(connection)
+        waiting = pending(connection, after=head.durable_seq)
+    home.close()
+
+    found = find_records(
+        home.trail, waiting, head, needles=["BTCUSDT"], fits=lambda record: record["symbol"] == "BTCUSDT"
+    )
+
+    assert [record["seq"] for record in found.records] == [1, 2, 3, 5]
+    assert (found.unreadable_lines, found.missing_bytes) == (0, 0)
+
+
+def test_a_file_that_shrinks_while_it_is_counted(tmp_path: Path) -> None:
+    """A crash's remains were set aside meanwhile: what was there is counted, and there is an end."""
+    path = tmp_path / "trail.jsonl"
+    write_trail(path, 6000)
+
+    with path.open("rb") as stream:
+        blocks = counting._blocks(stream.fileno(), None)
+        first = next(blocks)
+        os.truncate(path, len(first))
+
+        assert list(blocks) == []
 
 
 def test_a_line_without_end_is_nobodys_memory(tmp_path: Path) -> None:
@@ -132,6 +189,42 @@ def test_counts(tmp_path: Path) -> None:
     assert recent.records == 1000
     assert recent.first == datetime(2026, 3, 10, 13, 23, 21, tzinfo=UTC)
     assert count_records([(tmp_path / "gone", None)], (), since=None).records == 0
+
+
+def test_follow_when_two_segments_are_closed_in_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between looking for the next closed file and opening the open one: nothing of the one between is missed."""
+    home = TrailHome(tmp_path / "home")
+    home.record(1)
+    waits = iter(range(9))
+    seen = follow(home.trail, start=0, wait=lambda _: next(waits))
+    numbers = [next(seen)["seq"]]
+    home.notary.rotate(why="operator")
+    open_file, opened = os.open, []
+
+    def rotate_first(path: Path, flags: int, *mode: int) -> int:
+        if path == home.trail and not opened:
+            opened.append(path)
+            home.record(1)
+            home.notary.rotate(why="operator")
+            home.record(1)
+        return open_file(path, flags, *mode)
+
+    monkeypatch.setattr(reading.os, "open", rotate_first)
+    while not opened or numbers[-1] < home.ledger_view().seq:
+        numbers.append(next(seen)["seq"])
+    home.close()
+
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_follow_passes_over_what_is_no_record(tmp_path: Path) -> None:
+    """Somebody else's line is not shown, and does not end the following."""
+    path = tmp_path / "trail.jsonl"
+    write_trail(path, 2)
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + b"no record\n[1]\n" + second)
+
+    assert [record["seq"] for record in islice(follow(path, start=0), 2)] == [1, 2]
 
 
 def test_follow_through_a_rotation(tmp_path: Path) -> None:

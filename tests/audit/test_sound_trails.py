@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -10,10 +11,11 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from manual_time import NOON
-from trail_home import TrailHome
+from trail_home import TrailHome, lines_of, rechain, write_lines
 
 from thunes_cli.audit.chunks import Fault, Level, Place, inspect, summarize
 from thunes_cli.audit.events import Event
@@ -104,6 +106,56 @@ def test_never_accused(steps: list[Callable[[TrailHome], object]]) -> None:
             assert validate(Request(copy)).valid
             assert validate(Request(copy, deep=True)).valid
         home.close()
+
+
+def test_a_doubt_that_is_unfounded(home: TrailHome) -> None:
+    """A line that only looks odd: the chain is read on behind it, record by record; its form is for a deep look."""
+    bare = TrailHome(home.path / "other")
+    bare.record(20)
+    lines = lines_of(bare.trail)
+    lines[6] = lines[6].replace(b'"v":1,', b'"v":1,\r')
+    lines[7] = lines[7].replace(json.loads(lines[7])["prev"].encode(), line_hash(lines[6] + b"\n").encode())
+    rechain(lines, first=8)
+    write_lines(bare.trail, lines)
+
+    report, deep = bare.look(keys=()), bare.look(keys=(), deep=True)
+    bare.close()
+
+    assert (report.valid, report.records, report.last_seq) == (True, 20, 20)
+    assert deep.first_bad is not None
+    assert deep.first_bad.fault.line == 7
+
+
+@pytest.mark.parametrize("remains", [b"garbage\n", b"garbage\n" * 3 + b"and half", b'{"v":1}\n'])
+def test_whole_lines_that_a_crash_left(home: TrailHome, remains: bytes) -> None:
+    """Behind what the ledger knows they are no records, however they end: told, and set aside by the next write."""
+    crash(home, remains)
+
+    report = home.look(ledger=home.ledger_view())
+
+    assert (report.valid, report.records, report.torn_bytes) == (True, 46, len(remains))
+    assert [(remark.code, remark.attention) for remark in report.remarks] == [("torn_tail", False)]
+    assert home.look().first_bad is not None, "without the ledger nobody knows that"
+
+
+@pytest.mark.parametrize("missing", [50, 4000], ids=["in the last line", "below a checkpoint"])
+def test_a_writer_half_way_through_a_line(
+    home: TrailHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: int
+) -> None:
+    """A copy that is still being made: what comes within a moment is read on, and nothing is torn."""
+    whole = home.trail.read_bytes()
+    copy = home.copy(tmp_path / "copy")
+    copy.write_bytes(whole[:-missing])
+
+    def come(_: float) -> None:
+        copy.write_bytes(whole)
+
+    monkeypatch.setattr("thunes_cli.audit.scan.time.sleep", come)
+
+    report = validate(Request(copy, keys=home.keys))
+
+    assert (report.valid, report.records, report.torn_bytes) == (True, 46, 0)
+    assert report.remarks == ()
 
 
 def chain(records: list[tuple[Event, dict[str, Fact]]]) -> list[bytes]:

@@ -64,9 +64,7 @@ def trail_files(trail: Path, *, segment: int, length: int) -> list[tuple[Path, i
 
 def _number(path: Path, trail: Path) -> int | None:
     match = _CLOSED.fullmatch(path.stem)
-    if match is None or match[1] != trail.stem or path.suffix != trail.suffix:
-        return None
-    number = int(match[2])
+    number = int(match[2]) if match is not None else 0
     return number if number > 0 and closed_path(trail, number).name == path.name else None
 
 
