@@ -11,8 +11,8 @@ import pytest
 from manual_time import NOON
 
 from thunes_cli.clock import to_ms
-from thunes_cli.model import ClientOrderId, Order, OrderReport, OrderState, Side
-from thunes_cli.trading.order_fit import is_ours
+from thunes_cli.model import ClientOrderId, Order, OrderReport, OrderState, Side, Trade
+from thunes_cli.trading.order_fit import is_ours, order_in_doubt
 
 SLACK = timedelta(seconds=10)
 MS = timedelta(milliseconds=1)
@@ -98,3 +98,35 @@ def test_an_order_never_stamped_is_as_old_as_its_making() -> None:
 
     assert is_ours(unsent, replace(BOUGHT, time=unsent.created_at - SLACK), slack=SLACK)
     assert not is_ours(unsent, replace(BOUGHT, time=unsent.created_at - SLACK - MS), slack=SLACK)
+
+
+# -- trades that are listed before their order ------------------------------------------------------------------------
+
+TRADE = Trade("BTCUSDT", 5, 77, Side.BUY, Decimal(20000), Decimal("0.0003"), Decimal(6), Decimal(0), "BNB", NOON)
+HALF_SOLD = replace(TRADE, side=Side.SELL, quantity=Decimal("0.25"))
+
+DOUBTED = [
+    (BUY, [TRADE], {}, True),
+    (BUY, [TRADE, TRADE], {}, True),
+    (BUY, [TRADE, replace(TRADE, quote_quantity=Decimal(6) + STEP)], {}, False),
+    (SELL, [HALF_SOLD, HALF_SOLD], {}, True),
+    (SELL, [HALF_SOLD, replace(HALF_SOLD, quantity=Decimal("0.25") + STEP)], {}, False),
+    (BUY, [TRADE], {"state": OrderState.SENT}, True),
+    (BUY, [TRADE], {"state": OrderState.NOT_PLACED}, False),
+    (BUY, [TRADE], {"exchange_order_id": 76}, False),
+    (BUY, [TRADE], {"sent_timestamp_ms": None}, False),
+    (BUY, [replace(TRADE, symbol="ETHUSDT")], {}, False),
+    (BUY, [HALF_SOLD], {}, False),
+    (BUY, [TRADE, HALF_SOLD], {}, False),
+    (BUY, [replace(TRADE, time=NOON - SLACK)], {}, True),
+    (BUY, [replace(TRADE, time=NOON - SLACK - MS)], {}, False),
+]
+
+
+@pytest.mark.parametrize(("order", "trades", "changes", "may_be"), DOUBTED)
+def test_whose_trades_they_may_be(order: Order, trades: list[Trade], changes: dict[str, Any], may_be: bool) -> None:  # noqa: FBT001 - a table
+    """An order that was sent, has no number yet and no end, and that the trades do not exceed."""
+    doubted = replace(order, **changes)
+    other = replace(BUY, symbol="BNBUSDT")
+
+    assert order_in_doubt([other, doubted], trades, slack=SLACK) == (doubted if may_be else None)
