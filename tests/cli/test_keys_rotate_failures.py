@@ -79,8 +79,8 @@ def down_from(call: int) -> Callable[[str, str], Reply | None]:
 
 @pytest.mark.parametrize(
     ("call", "ends"),
-    [(1, []), (2, []), (3, ["rolled_back"]), (5, ["rolled_back"]), (6, ["rolled_back"])],
-    ids=["account", "restrictions", "old-key", "account-again", "restrictions-again"],
+    [(1, []), (2, []), *((later, ["rolled_back"]) for later in (3, 4, 5, 6))],
+    ids=["account", "restrictions", "old-key", "old-key-restrictions", "account-again", "restrictions-again"],
 )
 def test_the_exchange_goes_away_in_the_middle(home: ExchangeHome, call: int, ends: list[str]) -> None:
     """13 at each of its calls; the file is as before, to the byte, and the old key works."""
