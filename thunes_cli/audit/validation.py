@@ -11,21 +11,19 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from thunes_cli.audit.checkpoint_file import Survey, signature_fault, survey
 from thunes_cli.audit.chunks import Fault, Level, Place
-from thunes_cli.audit.events import Event
-from thunes_cli.audit.lines import Record
-from thunes_cli.audit.notes import BadNote, Note, PublicKey, parse_public_key
+from thunes_cli.audit.heard import Heard
+from thunes_cli.audit.notes import Note, PublicKey
 from thunes_cli.audit.original import check_original, looks_original
 from thunes_cli.audit.report import FirstBad, Mode, Remark, Report, Signatures
 from thunes_cli.audit.scan import Order, Scanned, SegmentFile, SegmentScan
 from thunes_cli.audit.segments import checkpoint_path, closed_path, closed_segments, trail_of
 from thunes_cli.audit.sequence import enter_segment, first_line, open_segments
 from thunes_cli.audit.witness import LedgerView, Mark, Marks, checkpoint_marks, note_mark
-from thunes_cli.counts import count
 
 Progress = Callable[[int, int], object]
 
@@ -56,16 +54,6 @@ def validate(request: Request, progress: Progress | None = None) -> Report:
     return _Validation(request, progress).run()
 
 
-@dataclass(slots=True)
-class _Heard:
-    """What the trail's own records say about it: keys in use, and checkpoints that are not in their file."""
-
-    keys: list[PublicKey] = field(default_factory=list)
-    missing: int = 0
-    first_missing: Record | None = None
-    newest_seq: int = 0
-
-
 class _Validation:
     def __init__(self, request: Request, progress: Progress | None) -> None:
         self._request = request
@@ -73,7 +61,7 @@ class _Validation:
         self._trail, self._only = trail_of(request.file)
         self._notes_file = checkpoint_path(self._trail)
         self._survey = self._survey_notes()
-        self._heard = _Heard()
+        self._heard = Heard(self._survey)
         self._remarks: list[Remark] = []
         self._records = self._bytes = self._segments = self._torn = 0
         self._first_seq: int | None = None
@@ -161,7 +149,7 @@ class _Validation:
     def _order(self, file: SegmentFile) -> Order:
         level = Level.DEEP if self._request.deep else Level.LINKS
         trusted = self._survey.covered.get(file.number, 0) if self._trusting else 0
-        return Order(level, trusted, self._hear, self._advance)
+        return Order(level, trusted, self._heard.hear, self._advance)
 
     def _gap(self, file: SegmentFile, before: tuple[SegmentFile, Scanned] | None) -> FirstBad | None:
         last = before[0].number if before is not None else 0
@@ -208,22 +196,6 @@ class _Validation:
         if self._progress is not None:
             self._progress(self._read, self._total)
 
-    def _hear(self, record: Record) -> None:
-        if record["event"] == Event.AUDIT_KEY_IN_USE:
-            try:
-                key = parse_public_key(str(record.get("public_key")))
-            except BadNote:
-                return
-            if key not in self._heard.keys:
-                self._heard.keys.append(key)
-        if record["event"] == Event.CHECKPOINT_SIGNED:
-            covered = record.get("covers_seq")
-            last = self._survey.last
-            if isinstance(covered, int) and (last is None or covered > last.checkpoint.seq):
-                self._heard.missing += 1
-                self._heard.first_missing = self._heard.first_missing or record
-                self._heard.newest_seq = covered
-
     # -- what is left when all bytes are in order --------------------------------------------------------------------
 
     def _after(self) -> FirstBad | None:
@@ -237,26 +209,19 @@ class _Validation:
         return bad
 
     def _missing_notes(self) -> FirstBad | None:
-        """The trail tells of checkpoints that are not in their file. One just made may be there by now."""
-        heard = self._heard
-        if heard.first_missing is None:
+        fault = self._heard.missing_checkpoints(self._survey_notes)
+        if fault is None:
             return None
-        last = self._survey_notes().last
-        if last is not None and last.checkpoint.seq >= heard.newest_seq:
-            return None
-        told = heard.first_missing
-        problem = f"missing: {count(heard.missing, 'signed checkpoint')}, the first told of by record {told['seq']}"
         if self._request.whole or self._request.keys or self._survey.count:
-            return FirstBad(self._notes_file, Fault(1, 0, problem, str(told.get("note_sha256")), "nothing"))
-        self._remarks.append(Remark("checkpoints_absent", problem, f"bring {self._notes_file.name} along"))
+            return FirstBad(self._notes_file, fault)
+        self._remarks.append(Remark("checkpoints_absent", fault.problem, f"bring {self._notes_file.name} along"))
         return None
 
     def _self_named(self) -> FirstBad | None:
         """Without a key from outside, the checkpoints must at least be signed with the one that the trail names."""
-        if self._request.keys or not self._heard.keys or not self._survey.count:
+        if self._request.keys or not self._survey.count:
             return None
-        keys = tuple(self._heard.keys)
-        fault = survey(self._notes_file, keys, every_signature=self._request.deep).fault
+        fault = self._heard.disowned_checkpoint(self._notes_file, every_signature=self._request.deep)
         return None if fault is None else FirstBad(self._notes_file, fault)
 
     def _remark_torn(self) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
+from thunes_cli.config.chapter import unit_of
 from thunes_cli.config.fields import as_text
-from thunes_cli.config.settings import CHAPTERS, Settings, unit_of
+from thunes_cli.config.settings import CHAPTERS, Settings
 
 _DOCUMENT = """\
 # Settings

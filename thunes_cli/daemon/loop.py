@@ -23,6 +23,7 @@ from thunes_cli.config.private_file import remove_drafts
 from thunes_cli.daemon.assembly import ExchangeLink, HomeSettings, require_environment
 from thunes_cli.daemon.backups import DailyBackup
 from thunes_cli.daemon.crashes import StackWatch, record_crash, take_stacks, told
+from thunes_cli.daemon.ledger_watch import LedgerWatch
 from thunes_cli.daemon.lock import ONCE, DaemonLock
 from thunes_cli.daemon.periodic import Periodic
 from thunes_cli.daemon.pulse import PATIENCE_S, STARTING, STUCK, Pulse
@@ -31,12 +32,12 @@ from thunes_cli.daemon.senders import Senders
 from thunes_cli.daemon.signals import StopRequest
 from thunes_cli.daemon.start import Start, stand_still
 from thunes_cli.daemon.systemd import Notifier
-from thunes_cli.daemon.telling import tell_ledger_gone, tell_stop
+from thunes_cli.daemon.telling import tell_stop
 from thunes_cli.daemon.work import Work
 from thunes_cli.daemon.worker import Worker
-from thunes_cli.errors import LedgerGone, ThunesError
+from thunes_cli.errors import ThunesError
 from thunes_cli.ledger import daemon as daemon_rows
-from thunes_cli.ledger import orders, positions
+from thunes_cli.ledger import orders
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.identity import read_identity
 from thunes_cli.ledger.reserve import make_room
@@ -50,7 +51,6 @@ _HURRIED_WAIT_S = 1.0
 _LAST_ALERTS_S = 5.0  # for what is said last; more is for the next start
 _QUICK_START_S = 10.0
 _QUICK_LOOK_S = 0.02
-_REPEAT_LOG_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,6 @@ class _Daemon:
         lock: DaemonLock,
     ) -> None:
         self._lock = lock
-        self._told_gone_mono: float | None = None
         self._journal = journal
         self._clock = journal.clock
         self._configured = configured
@@ -143,6 +142,7 @@ class _Daemon:
         self._pulse = Pulse(journal, configured.settings.heartbeat_url, look=self._look, redact=self._redact)
         self._backups = DailyBackup(journal, configured.settings, credentials=request.credentials, redact=self._redact)
         self._stacks = StackWatch(configured.home)
+        self._ledger = LedgerWatch(journal)
         self._began_mono = self._clock.monotonic()
         self._beats = Periodic(monotonic=self._clock.monotonic)
         self._start = Start(journal, configured, link, command=request.command, stop=stop)
@@ -176,7 +176,7 @@ class _Daemon:
         while not self._stop.stop:
             pause = self._beats.run_due()
             self._lock.keep(self._request.command)
-            self._require_ledger()
+            self._ledger.require()
             if self._work is None:
                 self._begin_work()
                 pause = min(pause, self._starting_pause())
@@ -209,28 +209,6 @@ class _Daemon:
         if self._work is None and self._clock.monotonic() - self._began_mono > PATIENCE_S:
             return (STARTING,)
         return (STUCK,) if self._worker.busy_s > PATIENCE_S else ()
-
-    def _require_ledger(self) -> None:
-        """Of what is written down without its file nothing stays: nothing is bought, and with nothing to sell we end.
-
-        Raises:
-            LedgerGone: there is no reason to go on (10).
-        """
-        ledger = self._journal.ledger
-        if ledger.is_in_place():
-            self._told_gone_mono = None
-            return
-        with self._journal.read() as connection:
-            holds = len(positions.open_positions(connection)) + len(orders.unfinished(connection))
-        if not holds:
-            raise LedgerGone(ledger.path)
-        now = self._clock.monotonic()
-        if self._told_gone_mono is None:
-            with self._journal.change() as change:
-                tell_ledger_gone(change, ledger.path, holds=holds)
-        if self._told_gone_mono is None or now - self._told_gone_mono >= _REPEAT_LOG_S:
-            self._told_gone_mono = now
-            _log.critical("the ledger's file is gone, nothing is bought: path=%s holds=%d", ledger.path, holds)
 
     def _beat(self) -> None:
         if self._work is None:

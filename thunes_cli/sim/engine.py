@@ -20,17 +20,15 @@ from thunes_cli.sim.facts import market_facts
 from thunes_cli.sim.liquidity import Liquidity
 from thunes_cli.sim.market import Listing, Market
 from thunes_cli.sim.matching import opposite
-from thunes_cli.sim.new_orders import demand_funds, draft_of, draft_of_reduced, generated_id, new_order, would_trigger
+from thunes_cli.sim.new_orders import demand_funds, draft_of, draft_of_reduced, generated_id, new_order
 from thunes_cli.sim.orders import STOP_TYPES, Amendment, OrderRequest, SimOrder, SimTrade
+from thunes_cli.sim.refusals import refuse_amendment, refuse_cancel, refuse_order
 from thunes_cli.sim.rejection import ApiError, cancel_rejected, order_rejected
 from thunes_cli.sim.resting import Event, Happening, Watch
-from thunes_cli.sim.settlement import BNB, Execution, Fees, paid_asset, settle
+from thunes_cli.sim.settlement import Execution, Fees, bnb_price, paid_asset, settle
 from thunes_cli.sim.store import Changes, Store
 
 _NO_FUNDS = "Account has insufficient balance for requested action."
-_CLOSED = "Market is closed."
-# Cancels are taken while a symbol trades, and in the status that is made for them.
-_CANCELABLE = frozenset({"TRADING", "CANCEL_ONLY"})
 _Key = tuple[str, int]
 
 
@@ -97,7 +95,7 @@ class Engine:
             ApiError: −2010, the matching engine refuses; nothing has changed.
         """
         listing = self.market.listing(request.symbol)
-        self._admit(listing, request, now)
+        refuse_order(listing, request, self.open.values(), now)
         number = self._order_ids.get(request.symbol, 0) + 1
         wallet = Wallet(self.balances)
         try:
@@ -116,19 +114,6 @@ class Engine:
         self._commit([order], trades, wallet)
         self._liquidity.take(trades, now)
         return order, tuple(trades)
-
-    def _admit(self, listing: Listing, request: OrderRequest, now: int) -> None:
-        if listing.status(now) != "TRADING":
-            raise order_rejected(_CLOSED)
-        if any(
-            each.client_order_id == request.client_order_id and each.symbol == request.symbol
-            for each in self.open.values()
-        ):
-            raise order_rejected("Duplicate order sent.")
-        if request.iceberg_qty is not None and request.quantity is not None and request.iceberg_qty > request.quantity:
-            raise order_rejected("IcebergQty exceeds QTY.")
-        if would_trigger(request, listing.price(now)):
-            raise order_rejected("Order would trigger immediately.")
 
     def _meet(self, listing: Listing, demand: Demand, now: int, *, thin: bool = False) -> Outcome:
         reference = listing.reference(now)
@@ -164,21 +149,9 @@ class Engine:
         is_maker: bool,
     ) -> tuple[SimOrder, SimTrade]:
         trade_id = self._trade_ids.get(order.symbol, 0) + number
-        price = self._bnb_price(listing, take.price, moment)
+        price = bnb_price(self.market, listing, take.price, moment) if self.fees.in_bnb else None
         done = Execution(take, trade_id=trade_id, time=moment, is_maker=is_maker, bnb_price=price)
         return settle(wallet, listing.spec, order, done, self.fees)
-
-    def _bnb_price(self, listing: Listing, price: Decimal, moment: int) -> Decimal | None:
-        """What a BNB costs in a symbol's quote asset, where commissions are paid in it and that can be told."""
-        spec = listing.spec
-        if not self.fees.in_bnb:
-            return None
-        if spec.base == BNB:
-            return price
-        if spec.quote == BNB:
-            return Decimal(1)
-        found = self.market.find(BNB + spec.quote)
-        return None if found is None else found.price(moment)
 
     # --- changing what is open -----------------------------------------------------------------------------------
 
@@ -191,8 +164,7 @@ class Engine:
         if (order.symbol, order.order_id) not in self.open:
             raise cancel_rejected()
         listing = self.market.listing(order.symbol)
-        if listing.status(now) not in _CANCELABLE:
-            raise cancel_rejected(_CLOSED)
+        refuse_cancel(listing, now)
         wallet = Wallet(self.balances)
         wallet.unlock(paid_asset(listing.spec, order), order.reserved)
         named = cancel_id or generated_id(f"cancel:{order.symbol}", order.order_id)
@@ -207,15 +179,8 @@ class Engine:
             ApiError: −2038, the matching engine refuses; −1111 or −1013, the new quantity does not pass.
         """
         listing = self.market.listing(order.symbol)
-        if quantity == order.orig_qty:
-            raise ApiError(-2038, "The requested action would change no state; rejecting")
-        if quantity > order.orig_qty:
-            raise ApiError(-2038, "Order amend (quantity increase) is not supported.")
-        if quantity <= order.executed_qty:
-            raise ApiError(-1130, "Data sent for parameter 'newQty' is not valid.")
         earlier = self.store.amendments(order.symbol, order.order_id)
-        if len(earlier) >= listing.most_amendments:
-            raise ApiError(-2038, "Filter failure: MAX_NUM_ORDER_AMENDS")
+        refuse_amendment(listing, order, quantity, earlier=len(earlier))
         self._demand_filters(listing, draft_of_reduced(order, quantity), now, amended=order)
         number = self.store.count("amendments") + 1
         named = client_id or generated_id(f"amend:{order.symbol}:{order.order_id}", number)

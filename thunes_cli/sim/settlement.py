@@ -10,6 +10,7 @@ from thunes_cli.model import Side
 from thunes_cli.sim.accounts import Wallet
 from thunes_cli.sim.amounts import EXACT, UNIT, divide, floor, multiply
 from thunes_cli.sim.book import Level
+from thunes_cli.sim.market import Listing, Market
 from thunes_cli.sim.matching import commission
 from thunes_cli.sim.orders import SimOrder, SimTrade
 from thunes_cli.sim.symbols import SymbolSpec
@@ -55,6 +56,17 @@ class _Moved:
 def paid_asset(spec: SymbolSpec, order: SimOrder) -> str:
     """What an order pays with, and locks while it is open."""
     return spec.quote if order.side is Side.BUY else spec.base
+
+
+def bnb_price(market: Market, listing: Listing, price: Decimal, moment: int) -> Decimal | None:
+    """What a BNB costs in a symbol's quote asset, the symbol itself trading at ``price``; None where none can tell."""
+    spec = listing.spec
+    if spec.base == BNB:
+        return price
+    if spec.quote == BNB:
+        return Decimal(1)
+    found = market.find(BNB + spec.quote)
+    return None if found is None else found.price(moment)
 
 
 def settle(wallet: Wallet, spec: SymbolSpec, order: SimOrder, done: Execution, fees: Fees) -> tuple[SimOrder, SimTrade]:
