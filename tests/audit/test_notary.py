@@ -251,6 +251,16 @@ def test_a_trail_found_sound_again_with_nothing_to_sign(home: TrailHome) -> None
     assert home.notes.read_bytes() == notes
 
 
+def test_another_process_signs_first(home: TrailHome) -> None:
+    """What both looked at is signed once, and the notes go on from the one that was written."""
+    home.record(1)
+
+    assert Overtaken(home, home.notary.checkpoint).checkpoint() is None
+
+    assert len(list(read_notes(home.notes))) == 5
+    assert home.look(deep=True).valid
+
+
 def test_somebody_writes_without_end(home: TrailHome, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is signed beside him, and he is named as the reason."""
     monkeypatch.setattr("thunes_cli.audit.notary.trail_lock", functools.partial(trail_lock, wait_seconds=0))
