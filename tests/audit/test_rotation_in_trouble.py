@@ -19,7 +19,7 @@ from thunes_cli.audit.rotation import open_segment, rotate, rotate_despite_damag
 from thunes_cli.audit.segments import trail_files
 from thunes_cli.audit.trail import DrainOutcome
 from thunes_cli.errors import AuditTampered, Unavailable
-from thunes_cli.ledger.outbox import Head, pending, read_head
+from thunes_cli.ledger.outbox import Head, Pending, pending, read_head
 
 
 @pytest.fixture
@@ -134,6 +134,25 @@ def test_a_record_that_comes_at_the_last_moment(begun: TrailHome, monkeypatch: p
     assert closed is not None
     assert closed.last_seq == 6
     assert begun.closed.read_bytes().count(b"\n") == 6
+    assert begun.look(keys=(), ledger=begun.ledger_view()).valid
+
+
+def test_somebody_appends_while_it_is_closed(begun: TrailHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is not what would be signed for: it stays open, and the next who closes it sets that aside."""
+    write = begun.journal.trail.write_waiting
+
+    def write_and_append(head: Head, waiting: list[Pending]) -> int:
+        length = write(head, waiting)
+        with begun.trail.open("ab") as stream:
+            stream.write(b"somebody's\n")
+        return length
+
+    with monkeypatch.context() as moment, pytest.raises(AuditTampered, match=r"it has \d+ bytes"):
+        moment.setattr(begun.journal.trail, "write_waiting", write_and_append)
+        rotate(begun.journal, why="operator")
+    assert head_of(begun).segment == 1
+
+    assert rotate(begun.journal, why="operator") is not None
     assert begun.look(keys=(), ledger=begun.ledger_view()).valid
 
 

@@ -69,7 +69,9 @@ def _keep_copy(path: Path, copy: Path) -> None:
 def _apply(connection: sqlite3.Connection) -> None:
     """In the transaction that is open: a migration that fails, or that forgets to say what it made, is undone."""
     migrations.apply(Database(connection, execute_plugins=False))
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
+    made = connection.execute("PRAGMA user_version").fetchone()[0]
+    if made != SCHEMA_VERSION:
+        raise RuntimeError(f"the migrations made schema {made}, not {SCHEMA_VERSION}")
 
 
 def create_ledger(path: Path, *, environment: str, instance: str, epoch: str, wall: datetime) -> None:
