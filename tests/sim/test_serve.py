@@ -171,6 +171,14 @@ def test_damaged_state(tmp_path: Path) -> None:
     assert (tmp_path / "exchange.db").read_bytes().startswith(b"not a database")
 
 
+def test_state_that_cannot_be_opened_now(tmp_path: Path) -> None:
+    """What a disk or a directory keeps us from is no reason to tell anybody to throw the state away (13)."""
+    (tmp_path / "exchange.db").mkdir()
+    with Serving(stepped(tmp_path)) as serving:
+        assert (serving.announced["error"]["code"], serving.announced["error"]["exit_code"]) == ("sim_state", 13)
+        assert "--reset" not in serving.announced["error"]["hint"]
+
+
 def test_granted_balances_and_fees(tmp_path: Path) -> None:
     """What the options grant and charge is what the account has and pays."""
     balances = (("USDT", Decimal(50)), ("BTC", Decimal("0.5")))

@@ -43,7 +43,11 @@ class Store:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             prepare(self._db)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.OperationalError) as error:  # a full disk, or a directory that is not ours
+            message = f"the simulator's state {path} cannot be used now: {error}"
+            hint = f"look at the disk: df -h {path.parent}"
+            raise SimError(message, hint, code="sim_state", exit_code=EXIT_UNAVAILABLE) from error
+        except sqlite3.Error as error:
             message = f"the simulator's state {path} cannot be used: {error}"
             raise SimError(message, "sim serve --reset makes it anew", code="sim_state") from error
 
