@@ -136,6 +136,23 @@ def test_trades_that_the_list_has_not_yet_are_asked_for_by_order(
     assert holding.positions()[-1].quantity == before
 
 
+def test_an_order_that_only_its_trade_tells_of_is_asked_for_by_name(
+    holding: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither list nor number shows the order yet: nothing is booked before it is told of, then all of it."""
+    before = holding.positions()[0].quantity
+    (trade,) = holding.exchange.trades("BTCUSDT")
+    forget_fills(holding, trade.trade_id)
+    monkeypatch.setattr(holding.exchange, "orders", lambda *_, **__: [])
+    holding.exchange.hidden_queries = 99
+    assert reconciler(holding).routine(by="job").applied == ()
+
+    holding.exchange.hidden_queries = 0
+    reconciler(holding).routine(by="job")
+
+    assert holding.positions()[-1].quantity == before
+
+
 def test_an_order_that_still_works_is_asked_for_again(holding: Room) -> None:
     """Half executed and not over: what there is gets booked, and the order is looked after until its end."""
     sent = sell_in_doubt(holding, "unknown_after")

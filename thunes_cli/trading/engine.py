@@ -135,12 +135,8 @@ class Engine:
         """A price that a stream brought: the stop of the symbol's position, and an exit that is wanted already."""
         with self._journal.read() as connection:
             position = positions.position_of_symbol(connection, symbol)
-        if position is None:
-            return
-        try:
+        if position is not None:
             self._leave_if_wanted(position, price, signals=())
-        except ExchangeFailure as error:
-            _log.warning("stop check failed: symbol=%s why=%s", symbol, error)
 
     def held_symbols(self) -> list[str]:
         """The symbols with a position."""
