@@ -16,6 +16,7 @@ from thunes_cli.clock import Anchor, Clock
 from thunes_cli.config.credentials import Credentials
 from thunes_cli.config.endpoints import Endpoints
 from thunes_cli.config.secrets import Secret
+from thunes_cli.exchange import lifeline
 from thunes_cli.exchange.binance import BinanceExchange, connect
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.schema import create_ledger
@@ -68,3 +69,9 @@ def open_journal(tmp_path: Path, clock: Clock) -> Callable[[], Journal]:
 @pytest.fixture
 def journal(open_journal: Callable[[], Journal]) -> Journal:
     return open_journal()
+
+
+@pytest.fixture
+def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No wait longer than a tenth of a second."""
+    monkeypatch.setattr(lifeline, "_MOST_BACKOFF_S", 0.1)
