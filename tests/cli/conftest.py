@@ -18,6 +18,7 @@ from exchange_home import ExchangeHome
 from fake_vault import TOKEN, FakeVault
 from moto.server import ThreadedMotoServer
 from rotating_home import Stored, env_file, rotating_home
+from scanned_places import Repository
 
 from thunes_cli.config.private_file import write_private_file
 from thunes_cli.model import Rejection
@@ -115,3 +116,9 @@ def key_in_age(keyless_home: ExchangeHome, tmp_path: Path) -> Stored:
         return dict(dotenv_values(plain))
 
     return Stored(home, read, _NAMES)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    """An empty one."""
+    return Repository(tmp_path / "repository")

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from breaker_room import LIMITS
 from exchange_cases import API_KEY, API_SECRET, RECV_WINDOW_MS, START, Time
 from loopback_exchange import LoopbackExchange
 
@@ -18,6 +19,7 @@ from thunes_cli.config.endpoints import Endpoints
 from thunes_cli.config.secrets import Secret
 from thunes_cli.exchange import lifeline
 from thunes_cli.exchange.binance import BinanceExchange, connect
+from thunes_cli.exchange.breaker import Breaker
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.ledger.schema import create_ledger
 
@@ -75,3 +77,9 @@ def journal(open_journal: Callable[[], Journal]) -> Journal:
 def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """No wait longer than a tenth of a second."""
     monkeypatch.setattr(lifeline, "_MOST_BACKOFF_S", 0.1)
+
+
+@pytest.fixture
+def breaker(journal: Journal) -> Breaker:
+    """A closed one."""
+    return Breaker(journal, limits=LIMITS)

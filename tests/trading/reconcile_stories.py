@@ -10,17 +10,7 @@ from hypothesis import strategies as st
 from manual_time import NOON
 
 from thunes_cli.ledger.external import ExternalOrder, Stranger
-from thunes_cli.model import (
-    ZERO,
-    ClientOrderId,
-    Environment,
-    Fill,
-    Order,
-    OrderReport,
-    OrderState,
-    Side,
-    Trade,
-)
+from thunes_cli.model import ZERO, ClientOrderId, Environment, Fill, Order, OrderReport, OrderState, Side, Trade
 from thunes_cli.trading.accounting import add_effects, trade_effects
 from thunes_cli.trading.reconcile_compare import Comparison, compare
 from thunes_cli.trading.reconcile_inputs import Books, Listed, Market, Terms, Window

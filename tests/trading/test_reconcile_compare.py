@@ -10,15 +10,7 @@ from hypothesis import strategies as st
 from manual_time import NOON
 from reconcile_stories import ASSETS, BEGAN, TERMS, Story, booked, stories, without
 
-from thunes_cli.model import (
-    ZERO,
-    ClientOrderId,
-    Environment,
-    Order,
-    OrderState,
-    Side,
-    Trade,
-)
+from thunes_cli.model import ZERO, ClientOrderId, Environment, Order, OrderState, Side, Trade
 from thunes_cli.trading.accounting import add_effects, asset_effects, trade_effects
 from thunes_cli.trading.findings import Kind, Severity
 from thunes_cli.trading.reconcile_compare import compare
