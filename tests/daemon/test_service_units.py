@@ -114,6 +114,21 @@ def test_installing_twice_writes_once(home: Home, installed: Path, tmp_path: Pat
     assert (installed / "thunes.service").stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.usefixtures("installed")
+def test_units_of_another_home_are_not_replaced_in_silence(home: Home, tmp_path: Path) -> None:
+    """One daemon's unit a machine: the plan and the answer say whose daemon nothing starts any more."""
+    other, root = found(tmp_path / "another", ADDRESS), str(tmp_path / "root")
+
+    planned = other.thunes("service", "install", "--root", root, "--dry-run")
+    written = other.thunes("service", "install", "--root", root, "--yes")
+    again = other.thunes("service", "install", "--root", root, "--yes")
+
+    told = f"warning: until now they served {home.path}; nothing starts its daemon any more"
+    assert told in planned.stdout
+    assert told in written.stdout
+    assert "warning" not in again.stdout
+
+
 def test_asking_first(home: Home, tmp_path: Path) -> None:
     """7 without a terminal; a plan changes nothing."""
     unasked = home.answer("service", "install", "--root", str(tmp_path / "root"))

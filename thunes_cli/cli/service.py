@@ -69,23 +69,26 @@ def service_install(
 
     /etc/thunes/home tells every shell on this machine where the home is, so that `thunes status` needs no --home.
     """
-    from thunes_cli.ops.service.install import changed, install, planned
+    from thunes_cli.ops.service.install import changed, install, other_home, planned
     from thunes_cli.ops.service.units import TIMED, UNIT
 
     place = _place(call, user)
     todo = changed(planned(place, root))
     if not todo:
         return Result(data={"written": [], "reloaded": False}, text=("everything is installed already",))
+    before = other_home(place, root)
+    lost = () if before is None else (f"warning: until now they served {before}; nothing starts its daemon any more",)
     if dry_run:
         plan = [f"write {path}" for path in todo]
-        return Result(data={"plan": plan}, text=tuple(plan))
-    call.confirm(f"Write {count(len(todo), 'file')} below {root} for {place.user} and {place.home}?", yes=yes)
+        return Result(data={"plan": plan}, text=(*plan, *lost))
+    question = f"Write {count(len(todo), 'file')} below {root} for {place.user} and {place.home}?"
+    call.confirm("\n".join((*lost, question)), yes=yes)
     done = install(place, root)
     timers = " ".join(f"{UNIT}-{job.name}.timer" for job in TIMED)
     following = (f"next: systemctl enable --now {UNIT}.service {timers}", f"then: systemctl status {UNIT}")
     return Result(
         data={"written": list(done.written), "reloaded": done.reloaded},
-        text=(*(f"wrote {path}" for path in done.written), *following),
+        text=(*(f"wrote {path}" for path in done.written), *lost, *following),
         changed=True,
     )
 

@@ -33,6 +33,15 @@ def planned(place: Place, root: Path) -> dict[Path, str]:
     return {**files, root / LOGROTATE: logrotate(place), root / HOME_FILE: f"{place.home}\n"}
 
 
+def other_home(place: Place, root: Path) -> str | None:
+    """The home that what is installed there serves, when it is another one: there is one daemon's unit a machine."""
+    try:
+        named = (root / HOME_FILE).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    return named if named and named != str(place.home) else None
+
+
 def changed(files: dict[Path, str]) -> list[Path]:
     """Those that are not so yet."""
     return [path for path, text in files.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
