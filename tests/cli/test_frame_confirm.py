@@ -74,3 +74,14 @@ def test_question_is_not_part_of_the_answer() -> None:
     terminal.until('"changed": true')
 
     assert terminal.wait() == 0
+
+
+def test_ctrl_c_at_a_question_begins_a_line_of_its_own() -> None:
+    """130, and the word for it does not stick to the question."""
+    terminal = on_terminal("things", "change")
+    terminal.until("[y/N] ")
+
+    terminal.type("\x03")
+
+    assert terminal.wait() == 130
+    assert "\r\nthunes: interrupted\r\n" in terminal.text

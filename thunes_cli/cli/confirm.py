@@ -27,7 +27,11 @@ def _ask(streams: Streams, text: str) -> str:
     streams.stdout.flush()
     streams.stderr.write(text)
     streams.stderr.flush()
-    answer = streams.stdin.readline()
+    try:
+        answer = streams.stdin.readline()
+    except KeyboardInterrupt:
+        streams.stderr.write("\n")  # what is told of it begins a line of its own
+        raise
     if not answer:  # end of file: the terminal went away, or Ctrl-D
         streams.stderr.write("\n")
         raise Cancelled
