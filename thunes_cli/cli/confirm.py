@@ -25,9 +25,9 @@ class WrongPhrase(NeedsConfirmation):
 
 def _ask(streams: Streams, text: str) -> str:
     streams.stdout.flush()
-    streams.stderr.write(text)
-    streams.stderr.flush()
     try:
+        streams.stderr.write(text)
+        streams.stderr.flush()
         answer = streams.stdin.readline()
     except KeyboardInterrupt:
         streams.stderr.write("\n")  # what is told of it begins a line of its own
