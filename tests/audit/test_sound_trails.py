@@ -78,7 +78,8 @@ STEPS: st.SearchStrategy[Callable[[TrailHome], object]] = st.one_of(
     st.just(lambda home: home.notary.rotate(why="operator")),
     st.just(new_key),
     st.just(set_clock_back),
-    st.builds(lambda remains: lambda home: crash(home, remains), st.binary(min_size=1, max_size=50)),
+    # A copy alone cannot tell whole lines that no ledger knows from a forgery: half a line has no end.
+    st.builds(lambda remains: lambda home: crash(home, remains.replace(b"\n", b"")), st.binary(max_size=50)),
     st.builds(lambda remains: lambda home: half_a_note(home, remains), st.binary(max_size=50)),
 )
 
