@@ -30,7 +30,7 @@ _BACKUP_ID = re.compile(r"(?:\bthunes-\w+-)?\b\d{8}T\d{6}Z\b")
 # What a daemon has done, written and told by the time it is asked, and how full a disk is, are nobody's business here.
 _PASSING = re.compile(
     r"^\njobs\n(?:  .*\n)+|^(?:\w+ +)?disk .*\n|^.* thunes_cli\.alerts\.log_notifier: .*\n"
-    r"|; \d+ on their way to the file",
+    r"|; \d+ (?:more on the|on their) way to the file",
     re.MULTILINE,
 )
 
