@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 from collections.abc import Iterator, Sequence
@@ -29,16 +30,17 @@ ANY_VALUE = st.one_of(
     st.binary(max_size=6).map(lambda raw: raw.replace(b"\0", b"").decode("utf-8", "surrogateescape")),
     st.sampled_from(["0", "-1", "1e9", "NaN", "inf", "", " ", "--", "BTCUSDT", "position:1", "7d", "99999999999d"]),
     st.integers().map(str),
-)
+).map(lambda value: "_" + value if value.startswith("/") else value)  # nothing is written to the machine itself
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotHome]:
-    """A home whose exchange cannot be reached."""
+    """A home whose exchange cannot be reached; what a line writes into the current directory goes elsewhere."""
     made = BotHome(tmp_path_factory.mktemp("any") / "a bot")
     (made.path / ".env").write_text(f"BINANCE_REST_URL={_NOWHERE}\nBINANCE_API_KEY=k\nBINANCE_API_SECRET=s\n")
     (made.path / ".env").chmod(0o600)
-    yield made
+    with contextlib.chdir(tmp_path_factory.mktemp("here")):
+        yield made
     made.close()
 
 
@@ -53,6 +55,8 @@ def lines(draw: st.DrawFn) -> list[str]:
         if option.value is not None:
             words.append(draw(st.one_of(ANY_VALUE, st.sampled_from(option.value.choices or ("x",)))))
     words += draw(st.lists(ANY_VALUE, max_size=2))
+    if shape.path == "service install":  # as root, and with --yes among the options, it would install
+        words += ["--root", str(Path.cwd() / "root")]
     return words
 
 
