@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from manual_time import NOON
+from opened_position import OPENED
 
-from thunes_cli.model import ExitReason, Position, PositionStatus, Side, Signal
+from thunes_cli.model import ExitReason, Side, Signal
 from thunes_cli.risk.exits import back_off, exit_reason
 
 HOUR = timedelta(hours=1)
-HELD = Position(
-    id=1,
-    exchange_epoch=1,
-    symbol="BTCUSDT",
-    base="BTC",
-    quote="USDT",
-    strategy="rsi",
-    stop_loss_pct=Decimal(3),
-    status=PositionStatus.OPEN,
-    quantity=Decimal("0.999"),
-    cost=Decimal("99.9"),
-    bought_qty=Decimal(1),
-    bought_quote=Decimal(100),
-    sold_qty=Decimal(0),
-    sold_quote=Decimal(0),
-    realized=Decimal("-0.1"),
-    fees=Decimal("0.1"),
-    entry_time=NOON,
-    exit_time=None,
-    exit_wanted=None,
-    exit_wanted_since=None,
-    exit_next_try_wall=None,
-    exit_problem=None,
-)
+HELD = replace(OPENED, quantity=Decimal("0.999"), bought_qty=Decimal(1), bought_quote=Decimal(100))
 
 
 def signal(side: Side, *, closed: timedelta) -> Signal:

@@ -9,35 +9,11 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 from manual_time import NOON
+from opened_position import OPENED
 
 from thunes_cli.ledger.positions import DustMove
-from thunes_cli.model import ZERO, Fill, Position, PositionStatus, Side
+from thunes_cli.model import Fill, Position, PositionStatus, Side
 from thunes_cli.trading.accounting import apply_fold, asset_effects, fee_in_quote, fold, unrealized
-
-OPENED = Position(
-    id=1,
-    exchange_epoch=1,
-    symbol="BTCUSDT",
-    base="BTC",
-    quote="USDT",
-    strategy="sma",
-    stop_loss_pct=Decimal(3),
-    status=PositionStatus.OPEN,
-    quantity=ZERO,
-    cost=ZERO,
-    bought_qty=ZERO,
-    bought_quote=ZERO,
-    sold_qty=ZERO,
-    sold_quote=ZERO,
-    realized=ZERO,
-    fees=ZERO,
-    entry_time=NOON,
-    exit_time=None,
-    exit_wanted=None,
-    exit_wanted_since=None,
-    exit_next_try_wall=None,
-    exit_problem=None,
-)
 
 
 def fill(
