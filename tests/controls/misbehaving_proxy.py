@@ -76,7 +76,7 @@ def only(paths: tuple[str, ...], behaviour: Behaviour) -> Behaviour:
 
 
 def _api(path: str) -> bool:
-    return path.startswith("/api/")
+    return path.startswith(("/api/", "/sapi/"))  # the key's own restrictions are asked for on the second
 
 
 class MisbehavingProxy:
