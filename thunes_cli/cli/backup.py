@@ -1,20 +1,20 @@
-"""``thunes backup`` and ``backup list``: take a backup, and see which there are."""
+"""``thunes backup``: take one, and prove it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thunes_cli.cli.backup_desk import IdentityOption, backup_data, backup_desk, backup_directory, size
+from thunes_cli.cli.backup_desk import IdentityOption, backup_desk
+from thunes_cli.cli.backup_view import backup_data, size
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
-from thunes_cli.cli.figures import fact_lines, moment
-from thunes_cli.cli.reading import typed
-from thunes_cli.cli.result import Problem, Result, Table
+from thunes_cli.cli.figures import fact_lines
+from thunes_cli.cli.result import Problem, Result
 from thunes_cli.counts import count
-from thunes_cli.errors import ExitCode, LedgerCorrupt, LedgerMissing, UsageFault
+from thunes_cli.errors import ExitCode, UsageFault
 
 if TYPE_CHECKING:
     from thunes_cli.ops.backups.keeper import Made
@@ -82,68 +82,3 @@ def _result(made: Made) -> Result:
         problems=problems,
         problems_in_text=True,
     )
-
-
-@command(
-    examples=("thunes backup list", "thunes backup list --json"),
-    exits=((0, "listed"), (5, "listed; the ledger is gone or damaged"), 10, 13, 78),
-)
-def backup_list(call: Call) -> Result:
-    """Every finished backup, newest first, and when it was last found good."""
-    directory = backup_directory(call)
-    rows, problems = _rows(call, directory)
-    table = Table(
-        ("id", "made", "size", "encrypted", "found good"),
-        tuple((each["id"], each["made"], size(each["bytes"]), _yes(each["encrypted"]), each["seen"]) for each in rows),
-        title=str(directory),
-    )
-    shown = [{name: value for name, value in each.items() if name not in {"made", "seen"}} for each in rows]
-    return Result(
-        data={"directory": str(directory), "backups": shown},
-        text=(table,),
-        exit_code=ExitCode.INTEGRITY if problems else ExitCode.OK,
-        problems=problems,
-    )
-
-
-def _rows(call: Call, directory: Path) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
-    """What the files say, and what the ledger knows of them; without a ledger they are all there is to restore from."""
-    from thunes_cli.clock import to_text
-    from thunes_cli.ledger.backups import read_backups
-    from thunes_cli.ops.backups.catalog import list_backups
-
-    problems: tuple[Problem, ...] = ()
-    try:
-        with backup_desk(call) as keeper, keeper.journal.read() as connection:
-            known = read_backups(connection)
-    except (LedgerCorrupt, LedgerMissing) as error:
-        found = list_backups(directory)
-        if not found:
-            raise
-        known = {}
-        problems = (Problem(error.code, error.message, typed(call, f"backup restore {found[0].id} --in-place")),)
-    rows = []
-    for backup in list_backups(directory):
-        row = known.get(backup.id)
-        good = row is not None and row.good
-        seen = "never" if row is None or row.verified_wall is None else moment(row.verified_wall)
-        if row is not None and row.problem is not None:
-            seen = f"NO: {row.problem}"
-        rows.append(
-            backup_data(backup, None)
-            | {
-                "instance": backup.instance,
-                "audit_seq": None if row is None else row.audit_seq,
-                "made_at": to_text(backup.made_at),
-                "verified": good,
-                "verified_at": to_text(row.verified_wall) if row is not None and row.verified_wall else None,
-                "problem": None if row is None else row.problem,
-                "made": moment(backup.made_at),
-                "seen": seen,
-            }
-        )
-    return rows, problems
-
-
-def _yes(value: bool) -> str:  # noqa: FBT001 - a cell
-    return "yes" if value else "no"

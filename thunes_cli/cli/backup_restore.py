@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from thunes_cli.cli.actor import read_actor
-from thunes_cli.cli.backup_desk import IdentityOption, backup_directory, size
+from thunes_cli.cli.backup_desk import IdentityOption
+from thunes_cli.cli.backup_view import backup_directory, size
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.figures import fact_lines

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thunes_cli.cli.backup_desk import IdArgument, IdentityOption, backup_desk, size
+from thunes_cli.cli.backup_desk import IdArgument, IdentityOption, backup_desk
+from thunes_cli.cli.backup_view import size
 from thunes_cli.cli.call import Call
 from thunes_cli.cli.command import command
 from thunes_cli.cli.figures import fact_lines

@@ -200,7 +200,7 @@ COMMANDS: tuple[Entry, ...] = (
     ),
     Entry("backup", _HERE + "backup:backup_create", "Take a backup, and prove it.", Section.UPKEEP),
     Entry("backup create", _HERE + "backup:backup_create", "Take a backup, and prove it.", Section.UPKEEP),
-    Entry("backup list", _HERE + "backup:backup_list", "The backups there are.", Section.UPKEEP),
+    Entry("backup list", _HERE + "backup_list:backup_list", "The backups there are.", Section.UPKEEP, quick=True),
     Entry("backup verify", _HERE + "backup_verify:backup_verify", "Is a backup good?", Section.UPKEEP),
     Entry("backup drill", _HERE + "backup_verify:backup_drill", "Would it restore, and how fast?", Section.UPKEEP),
     Entry("backup prune", _HERE + "backup_prune:backup_prune", "Remove what no rule keeps.", Section.UPKEEP),

@@ -7,11 +7,14 @@ import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from thunes_cli.config.secrets import Secret
-from thunes_cli.config.settings import Settings
 from thunes_cli.errors import ConfigError
 from thunes_cli.model import Environment
+
+if TYPE_CHECKING:
+    from thunes_cli.config.settings import Settings
 
 EMBEDDED = "embedded exchange"
 SYSTEMD = "systemd credential"

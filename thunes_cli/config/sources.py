@@ -14,14 +14,19 @@ from thunes_cli.config.age_file import AgeFile
 from thunes_cli.config.aws_secret import AwsSecret
 from thunes_cli.config.env_sources import EnvFile, ProcessEnvironment
 from thunes_cli.config.home import ENV_FILE
-from thunes_cli.config.layer import Place
-from thunes_cli.config.source import Source
+from thunes_cli.config.layer import Entry, Place
+from thunes_cli.config.source import SecretStoreUnavailable, Source
 from thunes_cli.config.systemd_credentials import SystemdCredentials
 from thunes_cli.config.tilde import expanded
 from thunes_cli.config.vault_secret import VaultAccess, VaultSecret
 from thunes_cli.model import Environment
 
 CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
+_POINTERS = (  # settings that say where others are
+    *("ENVIRONMENT", "AWS_SECRET_ID", "AWS_REGION", "AWS_SECRETS_URL"),
+    *("VAULT_SECRET_PATH", "VAULT_ADDR", "VAULT_TOKEN", "VAULT_TOKEN_FILE", "VAULT_NAMESPACE"),
+    *("AGE_IDENTITY_FILE", "AGE_RECIPIENTS"),
+)
 
 
 def sources_of(place: Place, names: Collection[str]) -> list[Source]:
@@ -40,6 +45,21 @@ def sources_of(place: Place, names: Collection[str]) -> list[Source]:
 def local_sources_of(place: Place, names: Collection[str]) -> list[Source]:
     """Those on this machine: for who must not wait for a network."""
     return [each for each in sources_of(place, names) if not isinstance(each, AwsSecret | VaultSecret)]
+
+
+def entry_of(name: str, place: Place) -> Entry | None:
+    """One setting as it was written, for a command that needs no other; a store that cannot be asked says nothing.
+
+    What is wrong with it, or with the sources, is not asked here: :func:`thunes_cli.config.load.load_settings` does.
+    """
+    for source in sources_of(place, (*_POINTERS, name)):
+        try:
+            entry = source.read().entries.get(name)
+        except SecretStoreUnavailable:
+            continue
+        if entry is not None:
+            return entry
+    return None
 
 
 def _file(place: Place, names: Collection[str]) -> list[Source]:
