@@ -9,8 +9,6 @@ from serving import Reply, Serving
 
 from thunes_cli.exchange.filters import parse_symbol
 
-MONEY = r"^\d+\.\d{8}$"
-
 
 def test_ping_and_time(standing: Serving) -> None:
     """The smallest answers there are."""

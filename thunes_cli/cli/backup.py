@@ -41,7 +41,7 @@ def backup_create(
     from thunes_cli.cli.progress import ByteProgress
 
     with backup_desk(call) as keeper:
-        recipients = keeper._settings.backup_age_recipients  # noqa: SLF001 - shown before anything is done
+        recipients = keeper.recipients
         if include_secrets and not recipients:
             raise UsageFault("--include-secrets needs recipients to encrypt to", hint="set BACKUP_AGE_RECIPIENTS")
         if dry_run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 from pathlib import Path
 
@@ -26,6 +27,6 @@ _PASSING = frozenset(
 def ledger_error(error: sqlite3.Error, path: Path, *, verb: str = "read") -> ThunesError:
     """What to tell the operator; ``verb`` is what could not be done: read or written."""
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING:
-        hint = "try again; if it stays so, look at the disk"
+        hint = f"try again; if it stays so, look at the disk: df -h {shlex.quote(str(path.parent))}"
         return Unavailable(f"the ledger {path} cannot be {verb}: {error}", hint=hint)
     return LedgerCorrupt(path, error)

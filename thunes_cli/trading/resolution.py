@@ -83,9 +83,11 @@ class Resolver:
             if not self._abandoned(sending):
                 continue
             if sending.order.state is OrderState.INTENT:
-                adopted += self._move(sending.order, OrderState.NOT_PLACED, why="its process ended before sending it")
+                adopted += self._move(
+                    sending.order, OrderState.NOT_PLACED, why="whoever made it ended before sending it"
+                )
             elif sending.order.state is OrderState.SENT:
-                adopted += self._move(sending.order, OrderState.UNKNOWN, why="its process ended before the answer")
+                adopted += self._move(sending.order, OrderState.UNKNOWN, why="whoever sent it ended before the answer")
         return adopted
 
     def resolve_due(self) -> int:

@@ -60,6 +60,11 @@ class BackupKeeper:
         self._credentials = credentials
         self._who = dict(who or {})
 
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The age public keys that backups are encrypted to; none: they are not."""
+        return self._settings.backup_age_recipients
+
     # -- making ----------------------------------------------------------------------------------------------------
 
     def make(
@@ -75,7 +80,7 @@ class BackupKeeper:
             key = ensure_audit_key(self.home, instance=instance, credentials=self._credentials)
             wanted = Wanted(
                 self.directory,
-                read_recipients(self._settings.backup_age_recipients),
+                read_recipients(self.recipients),
                 settings_without_secrets(self._settings),
                 dict(secrets or {}),
             )
