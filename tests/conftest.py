@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
@@ -30,6 +31,9 @@ remember_what_is_made_by_hand()
 # How long an example takes is the machine's business: on a busy one a good property would fail for it.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+# A help page is as wide as where nobody says how wide.
+os.environ.pop("COLUMNS", None)
 
 # A background shell hands ignored signals on, and so to the commands under test: they are what these tests send.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -93,7 +93,7 @@ def _shown_line(line: str, scene: Scene) -> str:
 def _output_of(line: str, scene: Scene) -> str:
     """What a shell would show for one line; ``; echo $?`` may follow the command."""
     command, _, echo = line.partition("; ")
-    words = shlex.split(command.replace(_SHOWN_HOME, str(scene.home)))
+    words = [word.replace(_SHOWN_HOME, str(scene.home)) for word in shlex.split(command)]
     assert words[0] == "thunes", line
     streams = Streams(stdin=io.StringIO(), stdout=io.StringIO(), stderr=io.StringIO())
     environ = {"SUDO_USER": "alice", **scene.environ, "THUNES_HOME": str(scene.home)}
@@ -112,6 +112,8 @@ def _output_of(line: str, scene: Scene) -> str:
 
 def _with_shown_home(text: str, home: str) -> str:
     """A reader's home in a test's place; a column that was as wide as the test's path is narrowed."""
+    if shlex.quote(home) != home:  # the reader's home needs no quotes
+        text = re.sub(rf"'({re.escape(home)}[^']*)'", r"\1", text)
     wider = len(home) - len(_SHOWN_HOME)
     in_a_column = wider > 0 and re.search(rf"{re.escape(home)}\S*( \S+)* {{2,}}\S", text)
     lines = text.splitlines(keepends=True)

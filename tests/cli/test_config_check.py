@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def test_files_that_others_can_read_fail(name: str, home: Path, check: Any) -> N
     checks = check(expect=3)
 
     assert checks["files"]["status"] == "fail"
-    assert checks["files"]["hint"] == f"chmod 600 {home / name}"
+    assert checks["files"]["hint"] == f"chmod 600 {shlex.quote(str(home / name))}"
 
 
 @pytest.mark.parametrize(("mode", "status", "code"), [(0o750, "warn", 0), (0o770, "fail", 3)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def test_without_a_home_there_is_nothing_to_show(tmp_path: Path, capsys: pytest.
     """10, with the command that makes one."""
     assert run(["--home", str(tmp_path / "none"), "config", "show"], environ={}) == 10
 
-    assert f"thunes --home {tmp_path / 'none'} init" in capsys.readouterr().err
+    assert f"thunes --home {shlex.quote(str(tmp_path / 'none'))} init" in capsys.readouterr().err
 
 
 def test_everything_that_is_wrong_is_listed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -113,7 +113,8 @@ def test_a_private_key_that_is_not_private_is_refused(flaw: str, tmp_path: Path)
     """As ssh does."""
     file = tmp_path / "key.pem"
     if flaw == "readable":
-        file.touch(mode=0o640)
+        file.touch()
+        file.chmod(0o640)
     elif flaw == "directory":
         file.mkdir(mode=0o700)
     elif flaw == "foreign":

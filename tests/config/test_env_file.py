@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -148,7 +149,7 @@ def test_a_file_that_others_can_read_is_a_fault(mode: int, env: Path) -> None:
     layer = read_env_file(env, known=NAMES, required=True)
 
     assert [str(fault) for fault in layer.faults] == [
-        f"{env}: refused: others can read it (mode {mode:04o}); type: chmod 600 {env}"
+        f"{env}: refused: others can read it (mode {mode:04o}); type: chmod 600 {shlex.quote(str(env))}"
     ]
     assert "FEED" in layer.entries
 

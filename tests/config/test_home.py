@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import tempfile
 from pathlib import Path
@@ -157,7 +158,7 @@ def test_a_directory_without_ledger_is_told_apart(tmp_path: Path) -> None:
         require_home(tmp_path)
 
     assert raised.value.exit_code == 10
-    assert raised.value.hint == f"thunes --home {tmp_path} init"
+    assert raised.value.hint == f"thunes --home {shlex.quote(str(tmp_path))} init"
 
 
 @needs_root

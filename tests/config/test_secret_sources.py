@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 import sys
 from collections.abc import Callable, Mapping
@@ -118,7 +119,7 @@ def test_a_directory_open_to_all_is_refused(home: Path) -> None:
     write_env(home, "MAX_POSITIONS=2\n")
     home.chmod(0o755)
 
-    assert f"chmod 700 {home}" in faults(home)
+    assert f"chmod 700 {shlex.quote(str(home))}" in faults(home)
 
 
 def test_an_age_file_is_opened_by_its_identity_only(home: Path, tmp_path: Path) -> None:
