@@ -56,6 +56,14 @@ def utc_midnight(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+def wait_is_over(until: datetime | None, wall: datetime, *, longest: timedelta) -> bool:
+    """Whether a wait that was noted as a wall time is over; one that is ``longest`` away and more is.
+
+    A machine's clock that stood ahead when the wait began and was set back since must not make it last for hours.
+    """
+    return until is None or not wall < until <= wall + longest
+
+
 class Anchor(NamedTuple):
     """At wall time ``wall`` the exchange's clock read ``market`` and ran at ``speed`` market seconds a second."""
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
+from thunes_cli.clock import wait_is_over
 from thunes_cli.exchange.classify import ORDER_REJECTED
 from thunes_cli.exchange.failures import ExchangeFailure
 from thunes_cli.exchange.filters import MarketFacts, SymbolRules, shape_market_sell
@@ -18,7 +19,7 @@ from thunes_cli.ledger.identity import read_identity, take_client_order_id
 from thunes_cli.ledger.reconcile import is_known
 from thunes_cli.model import ZERO, ExitReason, Order, OrderState, Position, PositionStatus, Side, plain
 from thunes_cli.process import this_process
-from thunes_cli.risk.exits import BLOCKED_AFTER
+from thunes_cli.risk.exits import BLOCKED_AFTER, LAST_BACK_OFF
 from thunes_cli.risk.wire import wire_refusal
 from thunes_cli.trading.booking import close_if_sold
 from thunes_cli.trading.booking_alerts import tell_stop
@@ -197,6 +198,6 @@ def _due(connection: sqlite3.Connection, position: Position, wall: datetime) -> 
     now = positions.read_position(connection, position.id)
     if now.status is not PositionStatus.OPEN:
         return False
-    if now.exit_next_try_wall is not None and wall < now.exit_next_try_wall:
+    if not wait_is_over(now.exit_next_try_wall, wall, longest=LAST_BACK_OFF):
         return False
     return orders.live_order(connection, position.symbol) is None

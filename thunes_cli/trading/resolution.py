@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from thunes_cli.audit.events import Event
 from thunes_cli.audit.journal import Journal
-from thunes_cli.clock import from_ms, to_text
+from thunes_cli.clock import from_ms, to_text, wait_is_over
 from thunes_cli.counts import count
 from thunes_cli.exchange.failures import ExchangeFailure
 from thunes_cli.exchange.protocol import Exchange
@@ -99,7 +99,7 @@ class Resolver:
             sendings = orders.unfinished(connection)
         asked, self._looked = {OrderState.UNKNOWN, OrderState.ACKED}, None
         for sending in sendings:
-            due = sending.next_try_wall is None or sending.next_try_wall <= wall
+            due = wait_is_over(sending.next_try_wall, wall, longest=max(RETRY, ABSENCE_DISTANCE))
             if due and not blocked and sending.order.state in asked:
                 self._resolve(sending)
         tell_doubts(self._journal)
