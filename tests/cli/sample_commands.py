@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import signal
+import sqlite3
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -60,6 +61,8 @@ def things_break(
         secret = call.environ["BINANCE_API_SECRET"]
         message = f"could not sign with {secret}"
         raise ZeroDivisionError(message)
+    if why.startswith("full"):
+        _write_too_much(why)
     if why == "unwritable":
         return Result(data={"what": object()}, text=(Table(columns=("a", "b"), rows=(("only one",),)),))
     if why == "socket":
@@ -73,6 +76,15 @@ def things_break(
             call.streams.stdout.write(f"{number}\n")
         return Result(streamed=True)
     return Result(data={"names": names or [], "why": why, "file": file, "count": count})
+
+
+def _write_too_much(why: str) -> None:
+    if why == "full disk":
+        Path("/dev/full").write_text("x")
+    with sqlite3.connect(":memory:") as connection:
+        connection.execute("PRAGMA max_page_count = 2")
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("INSERT INTO t VALUES (zeroblob(100000))")
 
 
 @command(examples=("thunes things change",), exits=(6, 7))

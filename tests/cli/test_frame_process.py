@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -115,6 +116,20 @@ def test_bug_is_one_line(tmp_path: Path) -> None:
     assert "could not sign with ***" in log.read_text()
     assert SECRET not in outcome.err + log.read_text()
     assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_full_disk_is_no_bug(tmp_path: Path) -> None:
+    """Wherever it strikes: what could not be written, and where to look; 13, and no traceback anywhere."""
+    ledger = invoke("things", "break", "--why", "full ledger", THUNES_HOME=str(tmp_path))
+    disk = invoke("things", "break", "--why", "full disk", THUNES_HOME=str(tmp_path))
+
+    assert (ledger.code, disk.code) == (13, 13)
+    assert ledger.err.splitlines() == [
+        f"thunes: the ledger {tmp_path}/thunes.db cannot be read or written: database or disk is full",
+        f"  hint: try again; if it stays so, look at the disk: df -h {shlex.quote(str(tmp_path))}",
+    ]
+    assert disk.err == "thunes: No space left on device\n  hint: look at the disk: dmesg, df -h\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bug_without_a_home(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 
 import pytest
@@ -114,16 +115,19 @@ def test_a_failure_that_lasts_over_a_restart_is_not_told_twice(journal):
 def test_only_bugs_leave_a_traceback(journal, caplog):
     """What an operator can meet is a line; what only we can repair comes with its traceback."""
     book = JobBook(journal)
-    outage, bug = Flaky(), Flaky()
+    outage, full, bug = Flaky(), Flaky(), Flaky()
     outage.error, bug.error = Unavailable("down"), KeyError("symbol")
+    full.error = OSError(errno.ENOSPC, "No space left on device")
 
     with caplog.at_level(logging.INFO):
         assert not book.run(Job("resolve", outage))
+        assert not book.run(Job("backup", full))
         assert not book.run(Job("signal_check", bug, every_run=True))
 
     told = {record.getMessage(): record.exc_info is not None for record in caplog.records}
     assert told == {
         "job failed: job=resolve error=down": False,
+        "job failed: job=backup error=OSError: [Errno 28] No space left on device": False,
         "job failed: job=signal_check error=KeyError: 'symbol'": True,
     }
 

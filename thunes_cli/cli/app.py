@@ -16,7 +16,7 @@ from thunes_cli.cli.result import Problem, Result, failure
 from thunes_cli.cli.stamp import read_stamp
 from thunes_cli.cli.streams import Streams, process_streams
 from thunes_cli.cli.table import COMMANDS, Entry
-from thunes_cli.errors import ExitCode, NotFound, ThunesError
+from thunes_cli.errors import ExitCode, NotFound, ThunesError, Unavailable
 
 _FORMATS = ("text", "json")
 _SHOWN = 80  # characters of a path that is too long
@@ -77,7 +77,7 @@ def _find(invocation: Invocation) -> Answer:
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _reader_is_gone(invocation.streams.stdout):
             raise
-        known = _fault_of_a_path(error)
+        known = _fault_of_a_path(error) or _fault_of_the_machine(error, invocation)
         return _crashed(error, invocation, None) if known is None else answer_of(invocation, known, raised=True)
 
 
@@ -91,6 +91,23 @@ def _fault_of_a_path(error: Exception) -> Result | None:
         except FileNotFoundError:
             return failure(NotFound("the current directory is gone", hint="cd to one that is there"))
     return None
+
+
+def _fault_of_the_machine(error: Exception, invocation: Invocation) -> Result | None:
+    """A full disk or a device's error in the midst of anything: no bug of ours, and nothing is lost by it."""
+    from pathlib import Path
+
+    from thunes_cli.config.home import LEDGER
+    from thunes_cli.ledger.machine_faults import is_machine_fault, unavailable
+
+    if not is_machine_fault(error):
+        return None
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return failure(Unavailable(f"{where}{error.strerror}", hint="look at the disk: dmesg, df -h"))
+    call = invocation.call
+    home = None if call is None else invocation.home(call.home_option)
+    return failure(unavailable(error, (home or Path()) / LEDGER, verb="read or written"))
 
 
 def _bad_format(environ: Mapping[str, str]) -> Problem | None:

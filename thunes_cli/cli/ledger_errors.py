@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import sqlite3
 from pathlib import Path
 
-from thunes_cli.errors import LedgerCorrupt, ThunesError, Unavailable
-
-_PASSING = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_AUTH,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_PROTOCOL,
-    }
-)
+from thunes_cli.errors import LedgerCorrupt, ThunesError
+from thunes_cli.ledger.machine_faults import is_machine_fault, unavailable
 
 
 def ledger_error(error: sqlite3.Error, path: Path, *, verb: str = "read") -> ThunesError:
     """What to tell the operator; ``verb`` is what could not be done: read or written."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING:
-        hint = f"try again; if it stays so, look at the disk: df -h {shlex.quote(str(path.parent))}"
-        return Unavailable(f"the ledger {path} cannot be {verb}: {error}", hint=hint)
-    return LedgerCorrupt(path, error)
+    return unavailable(error, path, verb=verb) if is_machine_fault(error) else LedgerCorrupt(path, error)

@@ -20,6 +20,7 @@ from thunes_cli.errors import ExitCode, ThunesError
 from thunes_cli.ledger import alerts
 from thunes_cli.ledger import daemon as daemon_rows
 from thunes_cli.ledger.alert_kinds import Kind
+from thunes_cli.ledger.machine_faults import is_machine_fault
 
 _log = logging.getLogger(__name__)
 
@@ -191,10 +192,14 @@ class JobBook:
 
 
 def _is_bug(error: Exception) -> bool:
+    if is_machine_fault(error):
+        return False
     return not isinstance(error, ThunesError) or error.exit_code == ExitCode.BUG
 
 
 def _message(error: Exception) -> str:
     if isinstance(error, ThunesError):
         return error.message
+    if isinstance(error, sqlite3.Error) and is_machine_fault(error):
+        return f"the ledger cannot be read or written now: {error}"
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

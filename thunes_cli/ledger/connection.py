@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from thunes_cli.errors import HomeMissing, LedgerCorrupt, LedgerGone, LedgerMissing, LedgerTooNew, Unavailable
+from thunes_cli.ledger.machine_faults import unavailable
 from thunes_cli.ledger.pragmas import APPLICATION_ID, SCHEMA_VERSION, configure
 from thunes_cli.ledger.reserve import free_reserve, is_full
 
@@ -25,7 +26,7 @@ def _schema_version(connection: sqlite3.Connection, path: Path) -> int:
         application = int(connection.execute("PRAGMA application_id").fetchone()[0])
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.OperationalError as error:
-        raise Unavailable(f"the ledger {path} cannot be read: {error}") from error
+        raise unavailable(error, path, verb="read") from error
     except sqlite3.DatabaseError as error:
         raise LedgerCorrupt(path, error) from error
     if application != APPLICATION_ID:
@@ -66,7 +67,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
     except sqlite3.OperationalError as error:
-        raise Unavailable(f"the ledger {path} cannot be opened: {error}") from error
+        raise unavailable(error, path, verb="opened") from error
     connection.row_factory = sqlite3.Row
     try:
         _require_current(connection, path)
@@ -106,7 +107,7 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
     except sqlite3.OperationalError as error:
-        raise Unavailable(f"the ledger {path} cannot be opened: {error}") from error
+        raise unavailable(error, path, verb="opened") from error
     connection.row_factory = sqlite3.Row
     try:
         version = _schema_version(connection, path)
