@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from scripted_exchange import ScriptedExchange, rules_of
 from trading_room import BUY_NOW, Room, assemble
 
 from thunes_cli.audit.journal import Journal
+from thunes_cli.trading.engine import raise_first
 
 MANY = (*(f"C{number:02d}USDT" for number in range(20)), "BTCUSDT")
 
@@ -79,3 +81,13 @@ def test_no_bug_hides_behind_another(
 
     assert set(checked) == set(MANY)
     assert "a check failed as well: error=C05USDT" in caplog.text
+
+
+def test_a_full_disk_leaves_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    """What comes after the first is told in a line where the machine is to blame."""
+    full, bug = OSError(errno.ENOSPC, "No space left on device"), KeyError("symbol")
+
+    with pytest.raises(ZeroDivisionError):
+        raise_first([ZeroDivisionError(), full, bug])
+
+    assert [record.exc_info is not None for record in caplog.records] == [False, True]

@@ -19,6 +19,7 @@ from thunes_cli.daemon.records import redactor_of
 from thunes_cli.daemon.schedule import Every
 from thunes_cli.daemon.worker import Worker
 from thunes_cli.exchange.line import Patience
+from thunes_cli.ledger.machine_faults import is_machine_fault
 from thunes_cli.market.feed import Price
 from thunes_cli.trading.engine import raise_first
 
@@ -138,5 +139,5 @@ class Streams:
             if now - self._stops_looked_at_mono >= self._stops_every_s:
                 self._stops_looked_at_mono = now
                 self._room.engine.stop_check()
-        except Exception:  # noqa: BLE001 - the job of stops will say it; what it interrupted is not to blame
-            _log.exception("stops not looked at in between")
+        except Exception as error:  # noqa: BLE001 - the job of stops will say it; what it interrupted is not to blame
+            _log.error("stops not looked at in between: error=%s", error, exc_info=not is_machine_fault(error))

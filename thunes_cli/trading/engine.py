@@ -16,6 +16,7 @@ from thunes_cli.exchange.filters import MarketFacts
 from thunes_cli.exchange.protocol import Exchange
 from thunes_cli.ledger import orders, positions
 from thunes_cli.ledger.known import save_price
+from thunes_cli.ledger.machine_faults import is_machine_fault
 from thunes_cli.ledger.reserve import is_full
 from thunes_cli.market.feed import Feed, Price
 from thunes_cli.model import ExitReason, Mode, Order, OrderState, Position, Rejection, Side, Signal
@@ -47,7 +48,7 @@ class Tick:
 def raise_first(bugs: Sequence[Exception]) -> None:
     """Raise the first, if there is one, so that the job fails; the others are logged, or nobody would hear of them."""
     for error in bugs[1:]:
-        _log.error("a check failed as well: error=%s", error, exc_info=error)
+        _log.error("a check failed as well: error=%s", error, exc_info=None if is_machine_fault(error) else error)
     if bugs:
         raise bugs[0]
 
