@@ -91,9 +91,9 @@ class Clock:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         now = wall()
-        self._anchor = anchor or Anchor(wall=now, market=now)
         self._wall = wall
         self._monotonic = monotonic
+        self.set_anchor(anchor or Anchor(wall=now, market=now))
 
     @property
     def anchor(self) -> Anchor:
@@ -108,6 +108,15 @@ class Clock:
     def set_anchor(self, anchor: Anchor) -> None:
         """Take a newer reading of the exchange's clock."""
         self._anchor = anchor
+        self._ahead_s = self._measure_ahead_s()
+
+    @property
+    def step(self) -> timedelta:
+        """How far the wall clock was set since the anchor was taken: market time is reckoned by it, so it is wrong."""
+        return timedelta(seconds=self._measure_ahead_s() - self._ahead_s)
+
+    def _measure_ahead_s(self) -> float:
+        return self._wall().timestamp() - self._monotonic()
 
     def now(self) -> datetime:
         """Market time, UTC-aware."""

@@ -18,7 +18,7 @@ from thunes_cli.exchange.filters import MarketFacts, parse_symbol
 from thunes_cli.ledger.connection import Ledger
 from thunes_cli.model import Side, Signal
 from thunes_cli.risk.rules import Limits
-from thunes_cli.trading.entering import Condition, Entries, Quote
+from thunes_cli.trading.entering import Entries, Quote
 from thunes_cli.trading.plan import TradingPlan
 
 PRICE = Decimal(100)
@@ -73,7 +73,7 @@ def decide(request: dict[str, str]) -> None:
     say("ready")
     sys.stdin.readline()
     quote = Quote(rules_of(symbol), MarketFacts(last_price=PRICE, average_price=PRICE), at=journal.clock.now())
-    entry = entries.decide(signal, quote, Condition())
+    entry = entries.decide(signal, quote)
     journal.close()
     say({"approved": entry.decision.approved, "reason": entry.decision.reason, "order": entry.order and entry.order.id})
 

@@ -85,7 +85,7 @@ def _exits_only(situation: Situation) -> None:
 
 
 def _skewed(situation: Situation) -> None:
-    situation.room.engine.skew = timedelta(hours=1)
+    situation.room.time.wall += timedelta(hours=1)
 
 
 def _no_candles(situation: Situation) -> None:
@@ -129,7 +129,6 @@ def restarted(situation: Situation) -> Room:
     room = situation.room
     again = assemble(room.journal, room.exchange, room.time, home=situation.home, **situation.limits)
     again.engine.mode, again.engine.mode_reason = room.engine.mode, room.engine.mode_reason
-    again.engine.skew = room.engine.skew
     again.symbols.refresh(["BTCUSDT"])
     object.__setattr__(again.plan, "min_free_mib", 10**9)
     return again

@@ -9,7 +9,7 @@ from trading_room import BUY_NOW, Room
 
 from thunes_cli.clock import Anchor
 from thunes_cli.exchange.failures import Rejected, TimestampRejected
-from thunes_cli.model import ExitReason, OrderState, PositionStatus, Side
+from thunes_cli.model import ExitReason, OrderState, PositionStatus, Rejection, Side
 
 
 @pytest.mark.parametrize("step", [timedelta(hours=1), timedelta(hours=-1)], ids=["ahead", "back"])
@@ -67,3 +67,23 @@ def test_a_clock_that_is_set_back_delays_no_question(room: Room) -> None:
 
     assert room.resolver.resolve_due() == 0
     assert room.orders()[0].state is OrderState.FILLED
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        (timedelta(days=1), Rejection.CLOCK_SKEW),
+        (timedelta(seconds=2), Rejection.CLOCK_SKEW),
+        (timedelta(days=-1), None),
+    ],
+    ids=["ahead", "a little", "back"],
+)
+def test_nothing_is_bought_by_a_clock_that_was_just_set(room: Room, step: timedelta, reason: Rejection | None) -> None:
+    """Before anybody has looked at the clock: another day has another loss limit. Set back, no candle is closed yet."""
+    room.show(BUY_NOW)
+    room.time.wall += step
+
+    (tick,) = room.engine.signal_check()
+
+    assert tick.reason == reason
+    assert room.orders() == []

@@ -24,7 +24,7 @@ def approved(room: Room) -> Order:
     quote = room.engine._quote("BTCUSDT")
     signal = room.engine._observe("BTCUSDT", "sma").signal
     assert signal is not None
-    order = room.engine._entries.decide(signal, quote, room.engine._condition("BTCUSDT")).order
+    order = room.engine._entries.decide(signal, quote).order
     assert order is not None
     return order
 

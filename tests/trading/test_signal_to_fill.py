@@ -151,7 +151,7 @@ def test_kill_switch_between_decision_and_sending(room: Room) -> None:
     quote = room.engine._quote("BTCUSDT")
     watch = room.engine._observe("BTCUSDT", "sma")
     assert watch.signal is not None
-    entry = room.engine._entries.decide(watch.signal, quote, room.engine._condition("BTCUSDT"))
+    entry = room.engine._entries.decide(watch.signal, quote)
     with room.journal.change() as change:
         controls.activate_kill_switch(change.connection, reason="now", actor="test", at=change.at)
 

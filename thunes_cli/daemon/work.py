@@ -42,7 +42,7 @@ AGAIN_S = 10.0
 _KEY_WATCH = timedelta(hours=1)
 _LEAST_STOP_CHECK_S = 0.5
 _LEAST_RECONCILE_S = 10.0
-_JUMP_S = 0.5  # of the wall clock against the monotonic one: no slewing gets so far in a minute
+_STEP = timedelta(seconds=0.5)  # of the wall clock against the monotonic one: no slewing gets so far in a minute
 
 
 def stop_check_every_s(speed: Decimal) -> float:
@@ -80,7 +80,6 @@ class Work:
         interval = room.plan.signal_interval
         self._grid = Every(interval, settling_moment(interval, speed=self._clock.speed))
         self._sync = Job(jobs.CLOCK_SYNC, self._sync_clock)
-        self._wall_offset_s = self._measure_wall_offset()
         self._market: MarketSchedule | None = None
         self._configured = configured
         self._streams: Streams | None = None
@@ -119,13 +118,10 @@ class Work:
             self._market.stop()
 
     def look_at_clock(self) -> None:
-        """Notice a step of the wall clock, which market time is reckoned by: no entries until it is read anew."""
-        jump = self._measure_wall_offset() - self._wall_offset_s
-        if abs(jump) < _JUMP_S:
-            return
-        self._room.engine.skew = timedelta(seconds=jump)
-        if self._worker.submit(jobs.CLOCK_SYNC, lambda: self._book.run(self._sync)):
-            _log.warning("wall clock stepped: seconds=%.3f", jump)
+        """Notice a step of the wall clock, and read the exchange's anew; until that is done there are no entries."""
+        step = self._clock.step
+        if abs(step) >= _STEP and self._worker.submit(jobs.CLOCK_SYNC, lambda: self._book.run(self._sync)):
+            _log.warning("wall clock stepped: seconds=%.3f", step.total_seconds())
 
     # -- planning ----------------------------------------------------------------------------------------------
 
@@ -209,10 +205,5 @@ class Work:
 
     def _sync_clock(self, *, speed: Decimal | None = None) -> None:
         self._room.exchange.resync_clock(speed=speed)
-        self._wall_offset_s = self._measure_wall_offset()
-        self._room.engine.skew = timedelta(0)
         if self._market is not None:
             self._market.replan()
-
-    def _measure_wall_offset(self) -> float:
-        return self._clock.wall().timestamp() - self._clock.monotonic()

@@ -6,7 +6,7 @@ import logging
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from thunes_cli.audit.journal import Journal
@@ -22,7 +22,7 @@ from thunes_cli.market.feed import Feed, Price
 from thunes_cli.model import ExitReason, Mode, Order, OrderState, Position, Rejection, Side, Signal
 from thunes_cli.risk.exits import exit_reason
 from thunes_cli.risk.rules import Limits
-from thunes_cli.trading.entering import NO_QUOTE, Condition, Entries, Quote
+from thunes_cli.trading.entering import NO_QUOTE, Entries, Quote
 from thunes_cli.trading.execution import Execution
 from thunes_cli.trading.exiting import Exits
 from thunes_cli.trading.plan import TradingPlan, named
@@ -80,7 +80,6 @@ class Engine:
         self._failures: dict[tuple[int, str], list[str]] = {}
         self.mode = Mode.TRADING
         self.mode_reason = ""
-        self.skew = timedelta(0)
 
     def signal_check(self) -> list[Tick]:
         """Check SYMBOLS ∪ symbols with a position (exits only). A symbol that fails does not stop the others."""
@@ -207,7 +206,7 @@ class Engine:
             existing = orders.order_of_signal(connection, signal.id)
         if existing is not None:
             return _with_order(tick, existing)
-        entry = self._entries.decide(signal, self._quote(symbol), self._condition(symbol))
+        entry = self._entries.decide(signal, self._quote(symbol), exits_only=self._exits_only(symbol))
         if entry.order is None:
             reason: Rejection | None = entry.decision.reason
             return Tick(symbol, tick.candle_open_time, tick.signal, "rejected", reason)
@@ -216,13 +215,10 @@ class Engine:
             order = self._execution.execute(order)
         return _with_order(tick, order)
 
-    def _condition(self, symbol: str) -> Condition:
-        exits_only = None
+    def _exits_only(self, symbol: str) -> str | None:
         if self.mode is not Mode.TRADING:
-            exits_only = self.mode_reason or self.mode.value
-        elif symbol not in self._plan.symbols:
-            exits_only = "not in SYMBOLS"
-        return Condition(skew=self.skew, exits_only=exits_only)
+            return self.mode_reason or self.mode.value
+        return None if symbol in self._plan.symbols else "not in SYMBOLS"
 
     def _quote(self, symbol: str) -> Quote:
         try:

@@ -40,14 +40,6 @@ NO_QUOTE = Quote(rules=None, facts=MarketFacts(last_price=ZERO, average_price=ZE
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """How the daemon stands: the measured clock skew, and why it makes no entries at all (None when it does)."""
-
-    skew: timedelta = timedelta(0)
-    exits_only: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """A decision, and the order it made or found; ``order`` is new when it is an INTENT of this call."""
 
@@ -64,8 +56,10 @@ class Entries:
         self._limits = limits
         self._home = home
 
-    def decide(self, signal: Signal, quote: Quote, condition: Condition) -> Entry:
+    def decide(self, signal: Signal, quote: Quote, *, exits_only: str | None = None) -> Entry:
         """Approve or refuse; the answer and, if approved, the INTENT are committed on return, not yet sent.
+
+        ``exits_only`` says why no entries are made at all.
 
         Raises:
             LedgerGone: what is written down now would be lost, so nothing is bought.
@@ -73,7 +67,7 @@ class Entries:
         if not self._journal.ledger.is_in_place():
             raise LedgerGone(self._journal.ledger.path)
         amount, problem = self._amount(quote)
-        outside = self._outside(quote, condition, problem)
+        outside = self._outside(quote, exits_only, problem)
         with self._journal.change(drain=False) as change:
             existing = orders.order_of_signal(change.connection, signal.id)
             if existing is not None:
@@ -95,19 +89,19 @@ class Entries:
         shaped = shape_market_buy(quote.rules, self._plan.quote_amount, quote.facts)
         return shaped.amount, None if shaped.failure is None else f"{shaped.failure.message}: {shaped.failure.detail}"
 
-    def _outside(self, quote: Quote, condition: Condition, filter_problem: str | None) -> Outside:
+    def _outside(self, quote: Quote, exits_only: str | None, filter_problem: str | None) -> Outside:
         speed = max(Decimal(1), self._journal.clock.speed)
         status = "delisted" if quote.rules is None else quote.rules.status
         return Outside(
             quote_amount=self._plan.quote_amount,
             price_at=quote.at,
             max_price_age=_MAX_PRICE_AGE * float(speed),
-            skew=abs(condition.skew),
+            skew=abs(self._journal.clock.step),
             trail=self._journal.drain(),
             free_mib=shutil.disk_usage(self._home).free // _MIB,
             min_free_mib=self._plan.min_free_mib,
             max_signal_age=self._plan.max_signal_age,
-            exits_only=condition.exits_only,
+            exits_only=exits_only,
             not_tradable=None if quote.rules is not None and quote.rules.tradable else status,
             filter_problem=filter_problem,
         )
